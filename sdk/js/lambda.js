@@ -163,11 +163,12 @@ function bytesOf(string) {
 function outputs(records, ids) {
   const places = new Map(ids.map((id, place) => [id, place]));
   const answers = new Array(ids.length);
+  const unknown = [];
   for (const record of records) {
     const place = places.get(record?.recordId);
     if (place === undefined) {
-      const id = shown(record?.recordId);
-      throw new WrongAnswer(`${NOT_PARSED} The record ID ${id} was not received.`);
+      unknown.push(record?.recordId);
+      continue;
     }
     if (answers[place]) {
       const twice = [out(place, "dropped"), out(place, "dropped")];
@@ -175,10 +176,11 @@ function outputs(records, ids) {
     }
     answers[place] = record;
   }
-  return ids.map((_, place) => {
-    if (!answers[place]) throw new WrongAnswer("no record ID", []);
-    return output(place, answers[place]);
-  });
+  if (answers.includes(undefined)) throw new WrongAnswer("no record ID", []);
+  if (unknown.length > 0) {
+    throw new WrongAnswer(`${NOT_PARSED} The record ID ${shown(unknown[0])} was not received.`);
+  }
+  return answers.map((answer, place) => output(place, answer));
 }
 
 function output(place, { result, data, metadata }) {

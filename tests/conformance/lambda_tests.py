@@ -24,6 +24,7 @@ NOT_PARSED = "Lambda.JsonProcessingException: There was an error parsing returne
 # called for again, on a fresh instance.
 WRONG = {
     "missing": ("Lambda.MissingRecordId", "its answer has no output of record 0"),
+    "renamed": ("Lambda.MissingRecordId", "its answer has no output of record 0"),
     "twice": ("Lambda.DuplicatedRecordId", "its answer has record 0 more than once"),
     "unknown": ("Lambda.FunctionError", 'The record ID "of nobody" was not received.'),
     "no-result": ("Lambda.FunctionError", "is none of Ok, Dropped and ProcessingFailed."),
@@ -217,6 +218,42 @@ class LambdaFunctions(Workshop, unittest.TestCase):
         codes = {line["errorCode"] for line in failures.values()}
         self.assertEqual(codes, {"DynamicPartitioning.MetadataExtractionFailed"})
         self.assertEqual(self.counts(), [60, 1, 2, None])
+
+    def names_each_part_of_a_record(self, language):
+        """What one record of a stream was taken apart into has one number, and an id each."""
+        plugin = self.function(language)
+        parameters = {"SubRecordType": "DELIMITED", "Delimiter": "Ow=="}
+        deaggregation = {
+            "Type": "RecordDeAggregation",
+            "Parameters": [
+                {"ParameterName": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+        }
+        destination = extended_s3(
+            self.bucket,
+            deaggregation,
+            lambda_processor(plugin),
+            Prefix="c=!{partitionKeyFromLambda:customer}/!{partitionKeyFromLambda:kind}/",
+            ErrorOutputPrefix="failed/",
+            BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 60},
+            DynamicPartitioningConfiguration={"Enabled": True},
+        )
+        self.create_reading(self.stream(shards=1), destination)
+        before = self.wrong_answers(plugin)
+        for data in ("keys a 1;keys b 1;keys a 1;drop", "keys b 1"):
+            self.kinesis.put_record(StreamName=self.name, Data=data, PartitionKey="a")
+        self.flush()
+        found = {key.rpartition("/")[0]: content for key, content in self.objects()}
+        self.assertEqual(found, {"c=a/1": b"keys a 1\n" * 2, "c=b/1": b"keys b 1\n" * 2})
+        self.assertEqual(self.counts(), [4, 1, 0, None])
+        # Two of one id would be one that is answered twice.
+        self.assertEqual(self.wrong_answers(plugin), before)
+
+    def wrong_answers(self, plugin):
+        """How many of them the server has seen of it so far."""
+        line = rf'^millrace_plugin_faults_total\{{plugin="{plugin}",.*kind="answer".*\}} (\d+)$'
+        return sum(map(int, re.findall(line, self.server.metrics(), re.MULTILINE)))
 
     def told(self):
         return [json.loads(line) for line in self.lines("good/")]
@@ -444,6 +481,12 @@ class LambdaFunctions(Workshop, unittest.TestCase):
 
     def test_partition_keys_of_a_function_in_javascript_make_prefixes(self):
         self.lays_records_below_their_keys("js")
+
+    def test_each_part_of_a_record_has_an_id_in_python(self):
+        self.names_each_part_of_a_record("python")
+
+    def test_each_part_of_a_record_has_an_id_in_javascript(self):
+        self.names_each_part_of_a_record("js")
 
     def test_a_function_in_python_is_told_where_records_of_a_stream_lie(self):
         found, numbers = self.is_told_of_a_stream("python")

@@ -176,19 +176,22 @@ def _outputs(records, ids):
     """What becomes of the records with these ids, each of which must be answered once."""
     places = {record_id: place for place, record_id in enumerate(ids)}
     answers = [None] * len(ids)
+    unknown = []
     for record in records:
         record_id = record.get("recordId") if isinstance(record, dict) else None
         place = places.get(record_id) if isinstance(record_id, str) else None
         if place is None:
-            raise _WrongAnswer(
-                f"{NOT_PARSED} The record ID {_shown(record_id)} was not received."
-            )
+            unknown.append(record_id)
+            continue
         if answers[place] is not None:
             twice = [_out(place, Status.DROPPED), _out(place, Status.DROPPED)]
             raise _WrongAnswer("a record ID more than once", twice)
         answers[place] = record
     if None in answers:
         raise _WrongAnswer("no record ID", [])
+    if unknown:
+        words = f"The record ID {_shown(unknown[0])} was not received."
+        raise _WrongAnswer(f"{NOT_PARSED} {words}")
     return [_output(place, answer) for place, answer in enumerate(answers)]
 
 

@@ -39,6 +39,8 @@ export function answers(record, event, context) {
       throw new RangeError(rest);
     case "missing":
       return [];
+    case "renamed":
+      return [{ ...ok(Buffer.alloc(0)), recordId: "another" }];
     case "twice":
       return [{ ...own, ...ok(Buffer.alloc(0)) }, { ...own, ...ok(Buffer.alloc(0)) }];
     case "unknown":

@@ -47,6 +47,8 @@ def answers(record, event, context):
             raise ValueError(rest)
         case "missing":
             return []
+        case "renamed":
+            return [ok(b"") | {"recordId": "another"}]
         case "twice":
             return [own | ok(b""), own | ok(b"")]
         case "unknown":
