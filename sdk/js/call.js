@@ -35,8 +35,8 @@ export class Handler {
       told ??= { isFulfilled, value: isFulfilled ? value : error };
     };
     const values = [event, context, callback];
-    if (this.#handler instanceof AsyncFunction) return settledBy(this.#handler, values);
-    const returned = this.#handler(...values);
+    const isAsync = this.#handler instanceof AsyncFunction;
+    const returned = isAsync ? returnedBy(this.#handler, values) : this.#handler(...values);
     const promise = returned instanceof JobPromise ? returned : JobPromise.resolve();
     const outcome = JobPromise.settled(promise);
     if (told) return valueOf(told);
@@ -56,13 +56,14 @@ function valueOf({ isFulfilled, value }) {
 }
 
 /**
- * What an async function settles its promise with, which nobody can ask. If that is an object, the
- * engine looks for its method `then`, from no function of the handler's: it has returned. If there
- * is no such look it threw, most likely the error that was made last, or returned no object.
+ * What an async function returns, or throws, which nobody can ask its promise. If that is an object,
+ * the engine looks for its method `then`, and no function of the handler's is at work: it has
+ * returned. If there is no such look it threw, most likely the error that was made last, or returned
+ * no object.
  */
-function settledBy(handler, values) {
+function returnedBy(handler, values) {
   const [limit, prepare] = [Error.stackTraceLimit, Error.prepareStackTrace];
-  let [settled, error, frames, isAsking] = [undefined, undefined, 0, false];
+  let [returned, error, frames, isAsking] = [undefined, undefined, 0, false];
   Error.stackTraceLimit = FRAMES_MAX;
   Error.prepareStackTrace = (made, sites) => {
     if (isAsking) frames = sites.length;
@@ -76,26 +77,39 @@ function settledBy(handler, values) {
     return frames;
   };
   const own = depth();
-  Object.defineProperty(Object.prototype, "then", {
+  // Between the call below and a look is nobody but its getter.
+  const looked = (object) => {
+    if (depth() === own + 2) returned = { object };
+  };
+  const restored = [Object, JobPromise, EnginePromise].map((kind) => watch(kind, looked));
+  try {
+    handler(...values);
+  } finally {
+    for (const restore of restored) restore();
+    [Error.stackTraceLimit, Error.prepareStackTrace] = [limit, prepare];
+  }
+  if (!returned && error) throw error;
+  return returned?.object;
+}
+
+/** Tells of each look for `then` of objects of this kind; what it returns ends that. */
+function watch({ prototype }, looked) {
+  const before = Object.getOwnPropertyDescriptor(prototype, "then");
+  Object.defineProperty(prototype, "then", {
     configurable: true,
     get() {
-      // Between the call below and here is nobody but this getter.
-      if (depth() === own + 1) settled = { value: this };
-      return undefined;
+      looked(this);
+      return before?.value;
     },
     set(value) {
       const property = { value, configurable: true, enumerable: true, writable: true };
       Object.defineProperty(this, "then", property);
     },
   });
-  try {
-    handler(...values);
-  } finally {
-    delete Object.prototype.then;
-    [Error.stackTraceLimit, Error.prepareStackTrace] = [limit, prepare];
-  }
-  if (!settled && error) throw error;
-  return settled?.value;
+  return () => {
+    delete prototype.then;
+    if (before) Object.defineProperty(prototype, "then", before);
+  };
 }
 
 /** Frames of a stack that are told: more than there are. */

@@ -318,7 +318,7 @@ class LambdaFunctions(Workshop, unittest.TestCase):
     def test_an_answer_by_a_promise_is_taken_once_all_that_it_waits_for_is_there(self):
         handler = (
             "const later = (value) => Promise.resolve(value).then((it) => it);\n"
-            "export const handler = (event, context) => {\n"
+            "export const handler = async (event, context) => {\n"
             "  const all = event.records.map((record) => later(answers(record, event, context)));\n"
             "  return Promise.all(all).then((found) => ({ records: found.flat() }));\n};\n"
         )
