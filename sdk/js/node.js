@@ -5,6 +5,7 @@
 import { bytes, log, text } from "./millrace.js";
 
 const REPLACEMENT = "\ufffd";
+const BYTE_ORDER_MARK = "\ufeff";
 
 /** Bytes in all encodings of Node.js but those of UTF-16. */
 export class Buffer extends Uint8Array {
@@ -202,16 +203,24 @@ class TextDecoder {
   }
 
   decode(data = new Uint8Array()) {
-    const all = data instanceof Uint8Array ? data : new Uint8Array(data.buffer ?? data);
-    return this.#isFatal ? text(all) : lenientText(all);
+    const all = ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : new Uint8Array(data);
+    const string = this.#isFatal ? text(all) : lenientText(all);
+    return string.startsWith(BYTE_ORDER_MARK) ? string.slice(1) : string;
   }
 }
 
-const shown = (value) => {
+function shown(value) {
   if (typeof value === "string") return value;
   if (value instanceof Error) return value.stack ? `${value}\n${value.stack}` : String(value);
-  return JSON.stringify(value) ?? String(value);
-};
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
 const line = (say) => (...values) => say(values.map(shown).join(" "));
 
 /** Its lines are lines of the host's log. */

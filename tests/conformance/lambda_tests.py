@@ -388,7 +388,7 @@ class LambdaFunctions(Workshop, unittest.TestCase):
         self.create(extended_s3(self.bucket, lambda_processor(name), **self.prefixes))
         chance = random.Random(7)
         pieces = [b"a", b"\xff", b"\xe2\x82", b"\xed\xa0\x80"]
-        pieces += [character.encode() for character in "\u00e4\U0001f600"]
+        pieces += [character.encode() for character in "\u00e4\U0001f600\ufeff"]
         data = [b"".join(chance.choices(pieces, k=chance.randrange(8))) for _ in range(100)]
         data += [chance.randbytes(chance.randrange(40)) for _ in range(100)]
         self.put(*data)
