@@ -12,7 +12,7 @@ use consumers::{Consumers, Grants};
 use delivery::{SecretSetting, Secrets};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use wasm::{GrantBook, GrantSettings, PluginName};
 
 use crate::config::Config;
@@ -34,6 +34,10 @@ pub(crate) async fn open_grants(config: &Config) -> io::Result<Arc<GrantBook>> {
     opened.await.map_err(io::Error::other)?
 }
 
+/// How long a file must say the same before that holds, if it is looked at less often: who writes
+/// one cuts it short first, and half of a file may be one.
+const SAYS_THE_SAME_FOR: Duration = Duration::from_secs(2);
+
 /// What is granted, and to whom it is told.
 pub(crate) struct Granting {
     book: Arc<GrantBook>,
@@ -44,6 +48,8 @@ pub(crate) struct Granting {
     file: Option<PathBuf>,
     /// What it says of them.
     said: Said,
+    /// What else it said when it was looked at last.
+    seen: Option<Said>,
     /// What was wrong with it when it was looked at last.
     fault: Option<String>,
 }
@@ -81,6 +87,7 @@ impl Granting {
             runtime: Handle::current(),
             file: config.file.clone(),
             said: Said::by(config),
+            seen: None,
             fault: None,
         }
     }
@@ -92,16 +99,22 @@ impl Granting {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            let looked = spawn_blocking(move || {
-                self.look();
-                self
-            });
-            match looked.await {
-                Ok(looked) => self = looked,
-                Err(error) => {
-                    tracing::error!(%error, "look at what is granted to plugins: it stays so");
-                    return;
+            loop {
+                let looked = spawn_blocking(move || {
+                    self.look();
+                    self
+                });
+                match looked.await {
+                    Ok(looked) => self = looked,
+                    Err(error) => {
+                        tracing::error!(%error, "look at what is granted to plugins: it stays so");
+                        return;
+                    }
                 }
+                if self.seen.is_none() {
+                    break;
+                }
+                sleep(SAYS_THE_SAME_FOR.min(period)).await;
             }
         }
     }
@@ -110,7 +123,7 @@ impl Granting {
     fn look(&mut self) {
         if let Some(file) = &self.file {
             let loaded = Config::load(file).map_err(|error| error.to_string());
-            let changed = loaded.and_then(|config| self.grants_as(Said::by(&config)));
+            let changed = loaded.and_then(|config| self.hears(Said::by(&config)));
             let fault = changed.err();
             if let Some(why) = fault
                 .as_ref()
@@ -126,10 +139,20 @@ impl Granting {
         self.book.look();
     }
 
-    fn grants_as(&mut self, said: Said) -> Result<(), String> {
+    /// The file says this: that holds once it says so twice.
+    fn hears(&mut self, said: Said) -> Result<(), String> {
+        let before = self.seen.take();
         if said == self.said {
             return Ok(());
         }
+        if before.as_ref() != Some(&said) {
+            self.seen = Some(said);
+            return Ok(());
+        }
+        self.grants_as(said)
+    }
+
+    fn grants_as(&mut self, said: Said) -> Result<(), String> {
         if said.access.values().any(|access| !access.http.is_empty()) {
             let runtime = self.runtime.clone();
             let outbound = || Ok::<_, io::Error>(Arc::new(Egress::open(runtime)?) as _);

@@ -21,8 +21,8 @@ use crate::secret::{SecretName, SecretValue};
 /// Values that a secret had before and that are still taken out of logs, since instances may hold
 /// them. The oldest goes first.
 const RETIRED_MAX: usize = 4;
-/// The same of secrets that a plugin is not granted any more.
-const TAKEN_MAX: usize = 16;
+/// The same of secrets that a plugin is not granted any more: those of a hundred, five each, and some.
+const TAKEN_MAX: usize = 512;
 
 /// What the configuration grants to one plugin: see `[[plugin_grants]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -326,7 +326,8 @@ impl Granted {
     /// Secrets are not granted any more.
     fn take(&mut self, had: BTreeMap<SecretName, Held>) {
         for (name, held) in had {
-            let values = held.value.into_iter().chain(held.retired);
+            // What is in force goes last.
+            let values = held.retired.into_iter().chain(held.value);
             let values = values.map(|value| (name.clone(), value));
             self.taken.extend(values);
         }
