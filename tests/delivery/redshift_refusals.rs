@@ -40,8 +40,8 @@ fn refusals(service: &Service) -> Vec<(String, String)> {
 async fn a_record_that_the_database_refuses_in_other_words_than_those_for_data_fails_alone() {
     for (name, kind, bad, code) in [
         ("refused_text", "tsvector", "'unclosed", "42601"),
-        ("refused_class", "regclass", "none", "42P01"),
-        ("refused_type", "regtype", "none", "42704"),
+        ("refused_class", "regclass", "no_such_table", "42P01"),
+        ("refused_type", "regtype", "no_such_type", "42704"),
         ("refused_path", "jsonpath", "$[", "42601"),
         ("refused_made_up", "text", "made up", "U0001"),
     ] {
