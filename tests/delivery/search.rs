@@ -281,6 +281,11 @@ async fn another_index_is_enough_for_what_waits_where_nothing_of_it_is_there() {
                 "AmazonopensearchserviceDestinationUpdate": {"IndexName": "other"},
             });
             client.call("Firehose.UpdateDestination", update).await;
+            // What was on its way by then went to the index of before.
+            let page = client.delivery(NAME).await;
+            let before = page["retries"].as_u64();
+            let is_tried_anew = |page: &Value| page["retries"].as_u64() > before.map(|it| it + 1);
+            client.delivery_until(NAME, is_tried_anew).await;
             cluster.state().script.clear();
         };
         tokio::join!(client.flush(NAME), changing);
