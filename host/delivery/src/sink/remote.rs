@@ -166,9 +166,12 @@ impl Remote {
 
     /// How long nothing was heard about a piece that was handed over so long ago.
     pub fn quiet_for(&self, since: Duration) -> Duration {
-        match self {
-            Self::Database(database) => database.quiet_for(since),
-            Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_) | Self::Warehouse(_) => since,
+        match &self.kind {
+            RemoteKind::Database(database) => database.quiet_for(since),
+            RemoteKind::Endpoint(_)
+            | RemoteKind::Collector(_)
+            | RemoteKind::Cluster(_)
+            | RemoteKind::Warehouse(_) => since,
         }
     }
 
