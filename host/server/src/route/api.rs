@@ -345,10 +345,7 @@ impl Pages<'_> {
             Page::DeliveryStreams => json::answer(&DeliveryStreamList {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
-            Page::DeliveryStream(name) => match self.delivery.describe(caller, name) {
-                Some(described) => json::answer(&described),
-                None => Err(no_delivery_stream(name)),
-            },
+            Page::DeliveryStream(name) => self.delivery_stream(caller, name),
             Page::DeliveryLogs(name) => {
                 delivery_logs::logs(self.delivery, caller, (name, uri.query()))
             }
@@ -369,16 +366,24 @@ impl Pages<'_> {
                 self.items(caller, name, uri.query().unwrap_or_default())
                     .await
             }
-            Page::Item(name, key) => match self.tables.look_up(caller, name, &key).await? {
-                Some(found) => json::answer(&found),
-                None => Err(not_found(&format!("item of a table {name}"))),
-            },
+            Page::Item(name, key) => self.item(caller, name, &key).await,
             Page::Apps(page) => {
                 let viewer = self.viewer(caller);
                 page.answer((self.consumers, self.streams), (caller, &viewer), &body)
                     .await
             }
         }
+    }
+
+    fn delivery_stream(&self, caller: &Requester, name: &str) -> Result<Answer, ApiError> {
+        let described = self.delivery.describe(caller, name);
+        json::answer(&described.ok_or_else(|| no_delivery_stream(name))?)
+    }
+
+    async fn item(&self, caller: &Requester, name: &str, key: &[&str]) -> Result<Answer, ApiError> {
+        let found = self.tables.look_up(caller, name, key).await?;
+        let found = found.ok_or_else(|| not_found(&format!("item of a table {name}")))?;
+        json::answer(&found)
     }
 
     fn history(&self, name: &str) -> Result<Answer, ApiError> {
