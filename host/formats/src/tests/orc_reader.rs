@@ -299,20 +299,22 @@ impl Stripe<'_> {
                 }
                 rows.into_iter().map(Value::Object).collect()
             }
-            14 => {
-                let mut digits = self.stream(column, 1);
-                let scales = self.integers(column, 5, true);
-                let all = scales.iter().map(|scale| {
-                    assert_eq!(*scale, i64::try_from(kind.number(6)).unwrap());
-                    let number = varint(&mut digits);
-                    let half = (number >> 1).cast_signed();
-                    let digits = if number & 1 == 0 { half } else { -half - 1 };
-                    json!(digits.to_string())
-                });
-                all.collect()
-            }
+            14 => self.decimals(column, i64::try_from(kind.number(6)).unwrap()),
             other => panic!("a type of kind {other}"),
         }
+    }
+
+    fn decimals(&self, column: u64, scale: i64) -> Vec<Value> {
+        let mut digits = self.stream(column, 1);
+        let scales = self.integers(column, 5, true);
+        let all = scales.iter().map(|told| {
+            assert_eq!(*told, scale);
+            let number = varint(&mut digits);
+            let half = (number >> 1).cast_signed();
+            let digits = if number & 1 == 0 { half } else { -half - 1 };
+            json!(digits.to_string())
+        });
+        all.collect()
     }
 
     fn texts(&self, column: u64) -> Vec<Vec<u8>> {

@@ -304,7 +304,7 @@ impl Pages<'_> {
         caller: &Requester,
         Asked { method, uri, body }: Asked<'_>,
     ) -> Result<Answer, ApiError> {
-        let path = uri.path();
+        let (path, query) = (uri.path(), uri.query());
         let page = Page::at(method, path).ok_or_else(|| not_found("page"))?;
         page.permit(caller, self)?;
         let mut methods = page.methods().split(", ");
@@ -328,15 +328,15 @@ impl Pages<'_> {
             }
             Page::ShadowPlugin(name) => {
                 self.deployers.permit(caller)?;
-                shadow_trial::answer(self, caller, (name, uri.query()), body).await
+                shadow_trial::answer(self, caller, (name, query), body).await
             }
             Page::PluginLogs(name) => {
                 self.deployers.permit(caller)?;
-                plugin_logs::logs(self.plugins, name, uri.query())
+                plugin_logs::logs(self.plugins, name, query)
             }
             Page::PluginProfile(name) => {
                 self.deployers.permit(caller)?;
-                plugin_profile::profile(self.plugins, name, uri.query()).await
+                plugin_profile::profile(self.plugins, name, query).await
             }
             Page::PluginComponent(name) => {
                 self.deployers.permit(caller)?;
@@ -346,26 +346,19 @@ impl Pages<'_> {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
             Page::DeliveryStream(name) => self.delivery_stream(caller, name),
-            Page::DeliveryLogs(name) => {
-                delivery_logs::logs(self.delivery, caller, (name, uri.query()))
-            }
-            Page::Deliveries(name) => {
-                deliveries::deliveries(self.delivery, caller, (name, uri.query()))
-            }
-            Page::Lineage(name) => self.lineage(caller, (name, uri.query())).await,
+            Page::DeliveryLogs(name) => delivery_logs::logs(self.delivery, caller, (name, query)),
+            Page::Deliveries(name) => deliveries::deliveries(self.delivery, caller, (name, query)),
+            Page::Lineage(name) => self.lineage(caller, (name, query)).await,
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
             Page::Redeliveries(name, what) => {
                 what.answer(self.delivery, caller, (name, &body)).await
             }
-            Page::Letters(page) => page.answer(self, caller, (uri.query(), &body)).await,
+            Page::Letters(page) => page.answer(self, caller, (query, &body)).await,
             Page::Tables => json::answer(&TableList {
                 tables: self.tables.summaries(caller),
             }),
-            Page::Table(name) => {
-                self.items(caller, name, uri.query().unwrap_or_default())
-                    .await
-            }
+            Page::Table(name) => self.items(caller, name, query.unwrap_or_default()).await,
             Page::Item(name, key) => self.item(caller, name, &key).await,
             Page::Apps(page) => {
                 let viewer = self.viewer(caller);

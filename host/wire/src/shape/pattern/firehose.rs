@@ -290,6 +290,10 @@ mod tests {
                 "arn:aws:secretsmanager:eu-west-1:00000000000:secret:a",
             ],
         );
+    }
+
+    #[test]
+    fn arns_of_keys_domains_and_streams_match_as_the_expressions_do() {
         expect(
             KMS_KEY_ARN,
             &[
