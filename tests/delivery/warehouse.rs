@@ -189,10 +189,9 @@ async fn what_is_packed_is_unpacked_by_an_option_and_lies_below_the_prefix() {
         json!({"ProcessingConfiguration": processing(&[("AppendDelimiterToRecord", &[])])}),
     );
     let cluster = Cluster::new("packed").await;
-    cluster
-        .rows
-        .run("CREATE SCHEMA \"My Schema\"; CREATE TABLE \"My Schema\".\"T.1\" (id int, word text)")
-        .await;
+    let table =
+        "CREATE SCHEMA \"My Schema\"; CREATE TABLE \"My Schema\".\"T.1\" (id int, word text)";
+    cluster.rows.run(table).await;
     let (service, client) = cluster.server().await;
     cluster.create(&client, NAME, more).await;
     client
@@ -599,9 +598,48 @@ async fn a_delivery_that_the_ledger_has_as_another_is_left_to_an_operator() {
 async fn what_is_not_served_or_cannot_be_meant_is_refused_by_name() {
     let cluster = Cluster::new("unmeant").await;
     let (_service, client) = cluster.server().await;
+    for (more, told) in unmeant() {
+        let input = json!({
+            "DeliveryStreamName": NAME,
+            "RedshiftDestinationConfiguration": cluster.destination(more),
+        });
+        let refused = client.refusal(CREATE, input).await;
+        assert_eq!(refused.code, "InvalidArgumentException", "{told}");
+        assert!(
+            refused.message.contains(told),
+            "{told}: {}",
+            refused.message
+        );
+    }
+    cluster.create(&client, NAME, json!({})).await;
+    for (changes, told) in [
+        (
+            json!({"S3Update": {"CompressionFormat": "GZIP"}}),
+            "GZIP is missing",
+        ),
+        (
+            json!({"ClusterJDBCURL": cluster.rows.url(), "Password": "another one"}),
+            "cannot be changed to jdbc:postgresql://",
+        ),
+    ] {
+        let refused = client.refusal(UPDATE, update_of(NAME, "1", changes)).await;
+        assert!(
+            refused.message.contains(told),
+            "{told}: {}",
+            refused.message
+        );
+    }
+    let described = client.describe_delivery(NAME).await;
+    let described = &described["Destinations"][0]["RedshiftDestinationDescription"];
+    assert_eq!(described["ClusterJDBCURL"], cluster.url());
+    assert_eq!(described["Password"], Value::Null);
+}
+
+/// Members that are refused, and what is said of them.
+fn unmeant() -> Vec<(Value, &'static str)> {
     let options = |options: &str| copying("events", options);
     let packed = s3(json!({"CompressionFormat": "GZIP"}));
-    for (more, told) in [
+    vec![
         (
             json!({"ClusterJDBCURL": "jdbc:redshift://10.0.0.1:5439/dev"}),
             "[egress] allow",
@@ -650,39 +688,5 @@ async fn what_is_not_served_or_cannot_be_meant_is_refused_by_name() {
             json!({"RoleARN": "arn:aws':iam::000000000000:role/a"}),
             "RoleARN: ",
         ),
-    ] {
-        let input = json!({
-            "DeliveryStreamName": NAME,
-            "RedshiftDestinationConfiguration": cluster.destination(more),
-        });
-        let refused = client.refusal(CREATE, input).await;
-        assert_eq!(refused.code, "InvalidArgumentException", "{told}");
-        assert!(
-            refused.message.contains(told),
-            "{told}: {}",
-            refused.message
-        );
-    }
-    cluster.create(&client, NAME, json!({})).await;
-    for (changes, told) in [
-        (
-            json!({"S3Update": {"CompressionFormat": "GZIP"}}),
-            "GZIP is missing",
-        ),
-        (
-            json!({"ClusterJDBCURL": cluster.rows.url(), "Password": "another one"}),
-            "cannot be changed to jdbc:postgresql://",
-        ),
-    ] {
-        let refused = client.refusal(UPDATE, update_of(NAME, "1", changes)).await;
-        assert!(
-            refused.message.contains(told),
-            "{told}: {}",
-            refused.message
-        );
-    }
-    let described = client.describe_delivery(NAME).await;
-    let described = &described["Destinations"][0]["RedshiftDestinationDescription"];
-    assert_eq!(described["ClusterJDBCURL"], cluster.url());
-    assert_eq!(described["Password"], Value::Null);
+    ]
 }
