@@ -288,7 +288,7 @@ mod tests {
             ("", 2, "a|1\n", "a\t1\n"),
             ("", 2, "a|1", "a\t1\n"),
             ("", 2, "a|1\r\nb|2\r\n", "a\t1\nb\t2\n"),
-            ("", 2, "", ""),
+            ("IGNOREBLANKLINES", 2, "", ""),
             // What is empty is a text, and no number.
             ("", 2, "|", "\t\\N\n"),
             ("EMPTYASNULL", 2, "|1", "\\N\t1\n"),
@@ -303,6 +303,7 @@ mod tests {
             ("", 2, "a\tb|1", "a\\tb\t1\n"),
             ("", 1, "\\.", "\\\\.\n"),
             ("IGNOREBLANKLINES", 2, "\na|1\n\n", "a\t1\n"),
+            ("CSV IGNOREBLANKLINES", 1, "\"\"\n\n1", "\\N\n1\n"),
             ("CSV", 2, "a,1\nb,2", "a\t1\nb\t2\n"),
             ("CSV", 2, "\"a,\"\"b\"\"\n\",1", "a,\"b\"\\n\t1\n"),
             ("CSV", 2, "\"\",\"\"", "\t\\N\n"),
@@ -317,6 +318,7 @@ mod tests {
     #[test]
     fn what_has_no_rows_says_why() {
         for (options, columns, document, told) in [
+            ("", 2, "", "no line"),
             ("", 2, "a", "1 fields, and 2 columns"),
             ("", 2, "a|1|2", "3 fields, and 2 columns"),
             ("", 2, "a|1\n\n", "1 fields, and 2 columns"),
