@@ -21,7 +21,8 @@ use crate::secret::{SecretName, SecretValue};
 /// Values that a secret had before and that are still taken out of logs, since instances may hold
 /// them. The oldest goes first.
 const RETIRED_MAX: usize = 4;
-/// The same of secrets that a plugin is not granted any more: those of a hundred, five each, and some.
+/// The same of secrets that a plugin is not granted any more: those of a hundred, five each, and
+/// some.
 const TAKEN_MAX: usize = 512;
 
 /// What the configuration grants to one plugin: see `[[plugin_grants]]`.

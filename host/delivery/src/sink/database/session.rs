@@ -44,8 +44,8 @@ const COMMITS_LAST: &str = "\
 const BEGIN: &str = "\
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE";
 
-/// What a trigger tells for people is for nobody here, and more of it than is read of an answer would
-/// end the connection.
+/// What a trigger tells for people is for nobody here, and more of it than is read of an answer
+/// would end the connection.
 const TELLS_NOTHING: &str = "\
     SELECT pg_catalog.set_config('client_min_messages', 'error', false)";
 
