@@ -138,7 +138,6 @@ LEFT_OUT = {
     "DatabaseSourceConfiguration": "a source that is not served",
     "VpcConfiguration": "refused by name",
     "KMSEncryptionConfig": "objects are not encrypted with keys of KMS",
-    "OrcSerDe": "refused by name",
     "RetryOptions": "part of dynamic partitioning, which is refused where it is enabled",
 }
 
@@ -207,8 +206,6 @@ def not_served(destination):
     """(path, value) of what an extended S3 destination may ask for in vain."""
     key = {"AWSKMSKeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a"}
     yield [destination, "EncryptionConfiguration"], {"KMSEncryptionConfig": key}
-    orc = {"OutputFormatConfiguration": {"Serializer": {"OrcSerDe": {}}}}
-    yield [destination, "DataFormatConversionConfiguration"], orc
     yield [destination, "CustomTimeZone"], "Europe/Atlantis"
 
 

@@ -43,6 +43,7 @@ TAKES = {
     "blob": set(),
     "timestamp": {"number"},
     "integer": {"number"},
+    "double": {"number"},
     "boolean": {"boolean"},
     "list": {"array"},
     "map": {"object"},

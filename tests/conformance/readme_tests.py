@@ -16,7 +16,7 @@ from server import REPOSITORY, Server
 PORT = "127.0.0.1:4567"
 STREAMS = "## Five minutes"
 DELIVERY = "## Into objects, through a component"
-ROWS = "## Rows of Parquet files"
+ROWS = "## Rows of Parquet and ORC files"
 
 
 def blocks(heading):
