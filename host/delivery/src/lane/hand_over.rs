@@ -248,7 +248,7 @@ impl<'a> HandOver<'a> {
         is_putting.store(false, Ordering::Relaxed);
         if answered.is_err() {
             // It may be there all the same.
-            self.lane.puts.untouched = false;
+            (self.lane.puts.untouched, self.lane.puts.may_be_there) = (false, true);
         }
         self.takes((part, holds, is_request), answered?, began)
             .await
