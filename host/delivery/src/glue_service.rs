@@ -150,18 +150,19 @@ impl GlueService {
                 .headers
                 .get(name)
                 .and_then(|value| value.to_str().ok());
-            (name, value.unwrap_or_default().to_owned())
+            let value = value.ok_or_else(|| wrong(&format!("its request has no {name}")))?;
+            Ok((name, value.to_owned()))
         };
+        let headers = [
+            "content-type",
+            "x-amz-target",
+            "x-amz-date",
+            "authorization",
+        ];
+        let headers: Result<Vec<_>, Invalid> = headers.into_iter().map(header).collect();
         Ok(EndpointRequest {
             url,
-            headers: [
-                "content-type",
-                "x-amz-target",
-                "x-amz-date",
-                "authorization",
-            ]
-            .map(header)
-            .to_vec(),
+            headers: headers?,
             body: vec![Bytes::from(body)],
             address: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
