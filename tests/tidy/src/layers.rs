@@ -6,12 +6,13 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 11] = [
+const LAYERS: [(&str, u8); 12] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
     ("wasm", 1),
     ("formats", 1),
+    ("sql", 1),
     ("streams", 2),
     ("tables", 2),
     ("delivery", 3),

@@ -59,11 +59,16 @@ const OWNED: &[Owned] = &[
             "parquet::arrow",
             "parquet::file",
             "parquet::basic",
-            "arrow_array",
         ],
         owners: &["host/formats/"],
         about: HOST,
-        rule: "only formats names the crates of Arrow and Parquet",
+        rule: "only formats names the crate of Parquet",
+    },
+    Owned {
+        words: &["arrow_array"],
+        owners: &["host/formats/", "host/sql/"],
+        about: HOST,
+        rule: "only formats and sql name the crates of Arrow",
     },
     Owned {
         words: &["wasmtime"],

@@ -1,0 +1,193 @@
+//! Expressions whose names and types are known, over the columns of a batch.
+
+mod evaluate;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+
+use crate::cell::Value;
+use crate::fault::{Invalid, RowFaults};
+use crate::ty::SqlType;
+
+/// An expression with the type of its values.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    node: Node,
+    ty: SqlType,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Column(usize),
+    Literal(Value),
+    Call {
+        function: Arc<dyn Scalar>,
+        arguments: Vec<Expr>,
+    },
+    /// The right side is asked only where the left one does not decide.
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    /// A branch is evaluated only for rows that take it.
+    Case {
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Box<Expr>,
+    },
+}
+
+/// A function of the values of a row.
+pub trait Scalar: fmt::Debug + Send + Sync {
+    /// As messages call it.
+    fn name(&self) -> &str;
+
+    /// A value for each row. A row that cannot have one is noted in `faults` and null.
+    ///
+    /// # Errors
+    ///
+    /// A broken invariant: columns that do not lie as their types say.
+    fn evaluate(
+        &self,
+        arguments: &Arguments<'_>,
+        faults: &mut RowFaults,
+    ) -> Result<ArrayRef, Invalid>;
+}
+
+/// What a function is called with.
+pub struct Arguments<'a> {
+    /// As many as the function was resolved for, each of `rows` values.
+    pub columns: &'a [ArrayRef],
+    pub types: &'a [SqlType],
+    pub rows: usize,
+    /// The type of what it gives.
+    pub result: SqlType,
+}
+
+impl Expr {
+    /// The value of a column.
+    pub fn column(index: usize, ty: SqlType) -> Self {
+        let node = Node::Column(index);
+        Self { node, ty }
+    }
+
+    /// The same value for every row.
+    pub fn literal(value: Value, ty: SqlType) -> Self {
+        let node = Node::Literal(value);
+        Self { node, ty }
+    }
+
+    /// A function of other values.
+    pub fn call(function: Arc<dyn Scalar>, arguments: Vec<Self>, ty: SqlType) -> Self {
+        let node = Node::Call {
+            function,
+            arguments,
+        };
+        Self { node, ty }
+    }
+
+    /// Both are true. Both are booleans.
+    pub fn and(left: Self, right: Self) -> Self {
+        let node = Node::And(Box::new(left), Box::new(right));
+        let ty = SqlType::Boolean;
+        Self { node, ty }
+    }
+
+    /// One of them is true. Both are booleans.
+    pub fn or(left: Self, right: Self) -> Self {
+        let node = Node::Or(Box::new(left), Box::new(right));
+        let ty = SqlType::Boolean;
+        Self { node, ty }
+    }
+
+    /// The value of the first branch whose condition is true. All values are of type `ty`.
+    pub fn case(branches: Vec<(Self, Self)>, otherwise: Self, ty: SqlType) -> Self {
+        let otherwise = Box::new(otherwise);
+        let node = Node::Case {
+            branches,
+            otherwise,
+        };
+        Self { node, ty }
+    }
+
+    pub fn ty(&self) -> SqlType {
+        self.ty
+    }
+
+    /// Its value, if it is the same for every row because it was written so.
+    pub fn as_literal(&self) -> Option<&Value> {
+        match &self.node {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The column, if it is one and nothing else.
+    pub fn as_column(&self) -> Option<usize> {
+        match self.node {
+            Node::Column(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The columns that it reads.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.visit(&mut |expr| {
+            if let Node::Column(index) = expr.node {
+                found.push(index);
+            }
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The same over rows in which column `n` is where `places[n]` says.
+    pub fn with_columns_at(&self, places: &dyn Fn(usize) -> usize) -> Self {
+        let moved = |expr: &Self| expr.with_columns_at(places);
+        let node = match &self.node {
+            Node::Column(index) => Node::Column(places(*index)),
+            Node::Literal(value) => Node::Literal(value.clone()),
+            Node::Call {
+                function,
+                arguments,
+            } => Node::Call {
+                function: function.clone(),
+                arguments: arguments.iter().map(moved).collect(),
+            },
+            Node::And(left, right) => Node::And(Box::new(moved(left)), Box::new(moved(right))),
+            Node::Or(left, right) => Node::Or(Box::new(moved(left)), Box::new(moved(right))),
+            Node::Case {
+                branches,
+                otherwise,
+            } => Node::Case {
+                branches: branches.iter().map(|(a, b)| (moved(a), moved(b))).collect(),
+                otherwise: Box::new(moved(otherwise)),
+            },
+        };
+        Self { node, ty: self.ty }
+    }
+
+    /// Calls `look` with this expression and all in it.
+    fn visit(&self, look: &mut dyn FnMut(&Self)) {
+        look(self);
+        match &self.node {
+            Node::Column(_) | Node::Literal(_) => {}
+            Node::Call { arguments, .. } => arguments.iter().for_each(|expr| expr.visit(look)),
+            Node::And(left, right) | Node::Or(left, right) => {
+                left.visit(look);
+                right.visit(look);
+            }
+            Node::Case {
+                branches,
+                otherwise,
+            } => {
+                for (condition, value) in branches {
+                    condition.visit(look);
+                    value.visit(look);
+                }
+                otherwise.visit(look);
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Continuous SQL: a program in the dialect of Kinesis Data Analytics becomes steps that take rows
+//! and give rows. Pure: no I/O, no clock, no threads.
+//!
+//! ```text
+//! lex, parse   text -> ast: statements as they are written, with places for errors
+//! bind         ast -> plan: names resolved, types known, unbounded state refused
+//! expr         expressions over columns; functions, aggregate, analytic: what they call
+//! operators    plan -> steps that run, whose state can be kept and taken up again
+//! input        JSON and CSV records become rows; output: rows become JSON and CSV
+//! program      streams, pumps and queries of one application, run together
+//! ```
+
+mod aggregate;
+mod analytic;
+mod ast;
+mod batch;
+mod cell;
+mod expr;
+mod fault;
+mod operator;
+mod plan;
+mod ty;
