@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Millis};
 use crate::cell::Value;
 use crate::fault::{Fault, Invalid};
+use crate::plan::TableId;
 
 /// A step that runs. It does no I/O and reads no clock; what it gives depends only on what it was
 /// given, in that order, and not on how rows were cut into batches.
@@ -21,6 +22,16 @@ pub trait Operator: Send {
 
     /// Hears that no row comes any more: all that is open is answered.
     fn on_end(&mut self, out: &mut Out) -> Result<(), Invalid>;
+
+    /// Takes all rows of a table of reference data, in place of those it had. An operator that reads
+    /// a table gets it before its first row; the others leave it.
+    ///
+    /// # Errors
+    ///
+    /// More rows than the application may hold.
+    fn set_table(&mut self, _table: TableId, _rows: &[Batch]) -> Result<(), Invalid> {
+        Ok(())
+    }
 
     /// Writes what has changed since the last call, so that [`Operator::restore`] of all that was
     /// ever written (the last value for each key) gives the same state.

@@ -48,12 +48,8 @@ pub enum Step {
     },
     /// `DISTINCT`, `EXCEPT` and `INTERSECT` within each window.
     Set(Box<SetStep>),
-    /// Rows again in the order of a column, for as long as they may be late.
-    Sort {
-        input: Box<Plan>,
-        by: Expr,
-        within: Millis,
-    },
+    /// Rows again in the order of a moment, for as long as they may be late.
+    Sort(Box<SortStep>),
     /// A function that takes rows and gives rows.
     Table(Box<TableStep>),
     /// One row of constants, once, at the beginning.
@@ -161,7 +157,7 @@ pub enum Frame {
     Unbounded,
     /// So many rows before it.
     Rows(u64),
-    /// Rows at most so much older by `ROWTIME`.
+    /// Rows less than so much older by `ROWTIME`, and those of the same `ROWTIME` before it.
     Range(Millis),
 }
 
@@ -199,7 +195,7 @@ pub enum JoinInput {
 pub enum JoinWindow {
     /// Only the one that comes at that moment: rows are not kept.
     None,
-    /// Rows whose `ROWTIME` is so far around the other row's.
+    /// Rows whose `ROWTIME` is less than so far around the other row's, or the same.
     Range {
         preceding: Millis,
         following: Millis,
@@ -224,6 +220,25 @@ pub enum SetKind {
     Distinct,
     Except,
     Intersect,
+}
+
+/// `ORDER BY`: rows are held until no earlier one can come. The `ROWTIME` of what leaves is `by`.
+#[derive(Clone, Debug)]
+pub struct SortStep {
+    pub input: Plan,
+    /// A timestamp; rows for which it is null are dropped.
+    pub by: Expr,
+    /// How much older than the latest one a row may be; 0 for `ORDER BY ROWTIME, x`.
+    pub within: Millis,
+    /// The order of rows of the same moment; those that are equal in it leave as they came.
+    pub then: Vec<SortKey>,
+}
+
+/// One more term of `ORDER BY`. Nulls are greater than all values.
+#[derive(Clone, Debug)]
+pub struct SortKey {
+    pub value: Expr,
+    pub descending: bool,
 }
 
 /// A table function over one cursor.
