@@ -17,6 +17,7 @@ mod batch;
 mod cell;
 mod expr;
 mod fault;
+mod key;
 mod operator;
 mod plan;
 mod ty;
