@@ -1,6 +1,6 @@
 //! Expressions whose names and types are known, over the columns of a batch.
 
-mod evaluate;
+pub(crate) mod evaluate;
 
 use std::fmt;
 use std::sync::Arc;

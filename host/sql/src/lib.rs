@@ -19,5 +19,6 @@ mod expr;
 mod fault;
 mod key;
 mod operator;
+mod operators;
 mod plan;
 mod ty;

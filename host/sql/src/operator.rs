@@ -23,6 +23,12 @@ pub trait Operator: Send {
     /// Hears that no row comes any more: all that is open is answered.
     fn on_end(&mut self, out: &mut Out) -> Result<(), Invalid>;
 
+    /// When this operator has heard of `time`: what the one that takes its rows may hear. Every row
+    /// that it gives from now on has a `ROWTIME` of at least that. None: nothing is known yet.
+    fn time_after(&self, time: Millis) -> Option<Millis> {
+        Some(time)
+    }
+
     /// Takes all rows of a table of reference data, in place of those it had. An operator that reads
     /// a table gets it before its first row; the others leave it.
     ///
