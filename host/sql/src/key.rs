@@ -165,15 +165,9 @@ pub fn put_u64(to: &mut Vec<u8>, number: u64) {
 }
 
 /// Puts bytes behind their number.
-///
-/// # Errors
-///
-/// More bytes than fit in memory anyway.
-pub fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Invalid> {
-    let length = u64::try_from(bytes.len()).map_err(|_| broken("bytes without end"))?;
-    put_u64(to, length);
+pub fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    put_u64(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
-    Ok(())
 }
 
 pub fn take_u8(from: &mut &[u8]) -> Result<u8, Invalid> {
