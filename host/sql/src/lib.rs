@@ -17,6 +17,7 @@ mod batch;
 mod cell;
 mod expr;
 mod fault;
+mod functions;
 mod key;
 mod lex;
 mod operator;
