@@ -320,3 +320,6 @@ impl Parser {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;
