@@ -1,0 +1,519 @@
+//! Reads JSON text once, from left to right, and notes where the wanted values lie. Builds no tree
+//! of values and copies nothing.
+
+use super::path::{Node, ROOT, Shape, Slot};
+
+/// Arrays and objects in each other below a wanted value, at most. A document that is nested deeper
+/// is refused.
+pub const NESTING_MAX: u32 = 128;
+
+/// What kind of value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing is at that path.
+    Missing,
+    Null,
+    True,
+    False,
+    Number,
+    /// A string whose text is what stands between its quotes.
+    Text,
+    /// A string with escapes.
+    Escaped,
+    /// An array or an object.
+    Composite,
+}
+
+/// A value and where it lies; of strings without the quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub kind: Kind,
+    pub from: usize,
+    pub to: usize,
+}
+
+/// What is in a place where nothing was found.
+pub const MISSING: Span = Span {
+    kind: Kind::Missing,
+    from: 0,
+    to: 0,
+};
+
+/// The wanted values of one document.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub document: Vec<Span>,
+    /// Of each row `per_row` values; a document has at least one row.
+    pub rows: Vec<Span>,
+    pub per_row: usize,
+    pub row_count: usize,
+}
+
+impl Found {
+    fn begin(&mut self, shape: &Shape) {
+        self.document.clear();
+        self.document.resize(shape.document_slots, MISSING);
+        self.per_row = shape.row_slots;
+        self.begin_rows();
+    }
+
+    fn begin_rows(&mut self) {
+        self.rows.clear();
+        self.row_count = 0;
+    }
+
+    fn add_row(&mut self) {
+        self.rows.resize(self.rows.len() + self.per_row, MISSING);
+        self.row_count += 1;
+    }
+
+    fn put(&mut self, slot: Slot, span: Span) {
+        match slot {
+            Slot::Document(at) => self.document[at] = span,
+            Slot::Row(at) => {
+                let row = self.rows.len() - self.per_row;
+                self.rows[row + at] = span;
+            }
+        }
+    }
+}
+
+/// Why a text is not JSON, or not of the wanted shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Bytes before the place.
+    pub at: usize,
+    pub what: &'static str,
+}
+
+/// Goes through a text.
+pub struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    pub at: usize,
+    rows_max: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// Reads from a place in a text on. Documents of more than `rows_max` rows are refused.
+    pub fn new(text: &'a str, at: usize, rows_max: usize) -> Self {
+        let bytes = text.as_bytes();
+        Self {
+            text,
+            bytes,
+            at,
+            rows_max,
+        }
+    }
+
+    /// Reads the next document. False at the end of the text.
+    ///
+    /// # Errors
+    ///
+    /// A text that is not JSON, or a document in which nothing can be where it is wanted.
+    pub fn document(&mut self, shape: &Shape, found: &mut Found) -> Result<bool, Broken> {
+        self.space();
+        let Some(first) = self.peek() else {
+            return Ok(false);
+        };
+        if !matches!(first, b'{' | b'[') && shape.nodes[ROOT].slot.is_none() {
+            let begin = self.at;
+            self.scalar()?;
+            return Err(Broken {
+                at: begin,
+                what: "neither an object nor an array",
+            });
+        }
+        found.begin(shape);
+        self.value(shape, ROOT, found)?;
+        if found.row_count == 0 {
+            found.add_row();
+        }
+        Ok(true)
+    }
+
+    /// Calls itself once for each step of a path, of which there are few.
+    fn value(&mut self, shape: &Shape, at: usize, found: &mut Found) -> Result<Span, Broken> {
+        let node = &shape.nodes[at];
+        let span = match (self.peek(), node.rows) {
+            _ if node.is_leaf() => self.skip()?,
+            (_, Some(row)) => self.rows(shape, row, found)?,
+            (Some(b'{'), None) => self.object(shape, node, found)?,
+            (Some(b'['), None) => self.array(shape, node, found)?,
+            (_, None) => self.scalar()?,
+        };
+        if let Some(slot) = node.slot {
+            found.put(slot, span);
+        }
+        Ok(span)
+    }
+
+    fn composite(&self, from: usize) -> Span {
+        Span {
+            kind: Kind::Composite,
+            from,
+            to: self.at,
+        }
+    }
+
+    /// Reads an array whose elements are rows, or the only row.
+    fn rows(&mut self, shape: &Shape, row: usize, found: &mut Found) -> Result<Span, Broken> {
+        // The last of several members of one name counts.
+        found.begin_rows();
+        if self.peek() != Some(b'[') {
+            found.add_row();
+            return self.value(shape, row, found);
+        }
+        let from = self.at;
+        self.at += 1;
+        let mut more = self.opened(b']');
+        while more {
+            if found.row_count == self.rows_max {
+                return Err(self.broken("more rows than a record may have"));
+            }
+            found.add_row();
+            self.value(shape, row, found)?;
+            more = self.next(b']')?;
+        }
+        Ok(self.composite(from))
+    }
+
+    fn object(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Span, Broken> {
+        let from = self.at;
+        self.at += 1;
+        let mut expected = 0;
+        let mut more = self.opened(b'}');
+        while more {
+            let name = self.name()?;
+            let child = if name.kind == Kind::Text {
+                let name = &self.bytes[name.from..name.to];
+                node.members.find(name, &mut expected)
+            } else {
+                let mut text = String::new();
+                unescape(&self.text[name.from..name.to], &mut text);
+                node.members.find(text.as_bytes(), &mut expected)
+            };
+            match child {
+                Some(child) => self.value(shape, child, found)?,
+                None => self.skip()?,
+            };
+            more = self.next(b'}')?;
+        }
+        Ok(self.composite(from))
+    }
+
+    fn array(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Span, Broken> {
+        let from = self.at;
+        self.at += 1;
+        let mut index = 0;
+        let mut more = self.opened(b']');
+        while more {
+            match node.elements.iter().find(|(at, _)| *at == index) {
+                Some((_, child)) => self.value(shape, *child, found)?,
+                None => self.skip()?,
+            };
+            index += 1;
+            more = self.next(b']')?;
+        }
+        Ok(self.composite(from))
+    }
+
+    /// After an opening bracket: whether something stands in it.
+    fn opened(&mut self, close: u8) -> bool {
+        self.space();
+        let empty = self.peek() == Some(close);
+        if empty {
+            self.at += 1;
+        }
+        !empty
+    }
+
+    /// After a value: whether another one follows.
+    fn next(&mut self, close: u8) -> Result<bool, Broken> {
+        self.space();
+        let byte = self.peek();
+        self.at += 1;
+        if byte == Some(b',') {
+            self.space();
+            return Ok(true);
+        }
+        if byte == Some(close) {
+            return Ok(false);
+        }
+        self.at -= 1;
+        Err(self.broken("neither a comma nor the end of what was opened"))
+    }
+
+    /// The name of a member, with the colon behind it.
+    fn name(&mut self) -> Result<Span, Broken> {
+        if self.peek() != Some(b'"') {
+            return Err(self.broken("no name of a member"));
+        }
+        let name = self.string()?;
+        self.space();
+        if self.peek() != Some(b':') {
+            return Err(self.broken("no colon behind a name"));
+        }
+        self.at += 1;
+        self.space();
+        Ok(name)
+    }
+
+    /// Goes over a value whatever it is.
+    fn skip(&mut self) -> Result<Span, Broken> {
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return self.scalar();
+        }
+        let from = self.at;
+        let mut open = Open::default();
+        loop {
+            // Here a value begins.
+            let mut more = false;
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    if !open.push(bracket == b'{') {
+                        return Err(self.broken("arrays or objects nested too deep"));
+                    }
+                    self.at += 1;
+                    more = self.opened(open.close());
+                    if !more && open.pop() {
+                        return Ok(self.composite(from));
+                    }
+                }
+                _ => {
+                    self.scalar()?;
+                }
+            }
+            while !more {
+                more = self.next(open.close())?;
+                if !more && open.pop() {
+                    return Ok(self.composite(from));
+                }
+            }
+            if open.in_object() {
+                self.name()?;
+            }
+        }
+    }
+
+    fn scalar(&mut self) -> Result<Span, Broken> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Kind::True),
+            Some(b'f') => self.word("false", Kind::False),
+            Some(b'n') => self.word("null", Kind::Null),
+            _ => Err(self.broken("no value")),
+        }
+    }
+
+    fn word(&mut self, word: &str, kind: Kind) -> Result<Span, Broken> {
+        let from = self.at;
+        let to = from + word.len();
+        if self.bytes.get(from..to) != Some(word.as_bytes()) {
+            return Err(self.broken("no value"));
+        }
+        self.at = to;
+        Ok(Span { kind, from, to })
+    }
+
+    fn number(&mut self) -> Result<Span, Broken> {
+        let from = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let kind = Kind::Number;
+        let to = self.at;
+        Ok(Span { kind, from, to })
+    }
+
+    fn digits(&mut self) -> Result<(), Broken> {
+        let from = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == from {
+            return Err(self.broken("no digit in a number"));
+        }
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<Span, Broken> {
+        self.at += 1;
+        let from = self.at;
+        let mut kind = Kind::Text;
+        loop {
+            self.plain();
+            match self.peek() {
+                Some(b'"') => {
+                    let to = self.at;
+                    self.at += 1;
+                    return Ok(Span { kind, from, to });
+                }
+                Some(b'\\') => {
+                    kind = Kind::Escaped;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.broken("a control character in a string")),
+                None => return Err(self.broken("a string without an end")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Broken> {
+        let length = match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.at + 2..self.at + 6);
+                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(self.broken("a bad escape in a string"));
+                }
+                6
+            }
+            _ => return Err(self.broken("a bad escape in a string")),
+        };
+        self.at += length;
+        Ok(())
+    }
+
+    /// Goes over what means itself in a string, eight bytes at a time.
+    fn plain(&mut self) {
+        while let Some(chunk) = self.bytes[self.at..].first_chunk::<8>() {
+            let special = special(u64::from_le_bytes(*chunk));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while let Some(byte) = self.peek()
+            && !matches!(byte, b'"' | b'\\' | 0..0x20)
+        {
+            self.at += 1;
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn broken(&self, what: &'static str) -> Broken {
+        Broken { at: self.at, what }
+    }
+}
+
+/// The high bit of each byte that is a quote, a backslash or below a space. Bits above the lowest
+/// one that is set may be wrong.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
+    let quote = zero(word ^ (ONES * 0x22));
+    let backslash = zero(word ^ (ONES * 0x5c));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & HIGH
+}
+
+/// Which brackets are open, one bit for each.
+#[derive(Default)]
+struct Open {
+    objects: u128,
+    depth: u32,
+}
+
+impl Open {
+    fn push(&mut self, object: bool) -> bool {
+        if self.depth == NESTING_MAX {
+            return false;
+        }
+        self.objects = self.objects << 1 | u128::from(object);
+        self.depth += 1;
+        true
+    }
+
+    /// Closes one. True if it was the last.
+    fn pop(&mut self) -> bool {
+        self.objects >>= 1;
+        self.depth -= 1;
+        self.depth == 0
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn close(&self) -> u8 {
+        if self.in_object() { b'}' } else { b']' }
+    }
+}
+
+/// Writes the text that a string with escapes means. Half a surrogate pair becomes U+FFFD.
+pub fn unescape(raw: &str, out: &mut String) {
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let mut behind = rest[at + 1..].chars();
+        let escape = behind.next();
+        rest = behind.as_str();
+        out.push(match escape {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let (character, behind) = unicode(rest);
+                rest = behind;
+                character
+            }
+            Some(other) => other,
+            None => return,
+        });
+    }
+    out.push_str(rest);
+}
+
+/// The character of the digits behind `\u`, and what stands behind it.
+fn unicode(digits: &str) -> (char, &str) {
+    let half = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
+    let replaced = char::REPLACEMENT_CHARACTER;
+    let Some(first) = half(digits) else {
+        return (replaced, "");
+    };
+    let rest = &digits[4..];
+    if !(0xd800..0xdc00).contains(&first) {
+        return (char::from_u32(first).unwrap_or(replaced), rest);
+    }
+    match rest.strip_prefix("\\u").and_then(half) {
+        Some(second @ 0xdc00..0xe000) => {
+            let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            (char::from_u32(code).unwrap_or(replaced), &rest[6..])
+        }
+        _ => (replaced, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests;
