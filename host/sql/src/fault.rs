@@ -129,6 +129,10 @@ impl RowFaults {
         self.faults.contains_key(&row)
     }
 
+    pub fn get(&self, row: usize) -> Option<&Fault> {
+        self.faults.get(&row)
+    }
+
     /// The rows that failed in their order, with what was wrong.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Fault)> {
         self.faults.iter().map(|(row, fault)| (*row, fault))

@@ -1,5 +1,6 @@
 //! The steps that run.
 
+mod join;
 mod rows;
 mod set;
 mod sort;
