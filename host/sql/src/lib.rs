@@ -28,4 +28,5 @@ pub mod output;
 mod parse;
 mod plan;
 pub mod reference;
+mod running;
 mod ty;
