@@ -43,22 +43,24 @@ pub fn build(plan: &Plan) -> Result<Box<dyn Operator>, Invalid> {
     })
 }
 
-/// The plans that a step takes rows from. An input has the number of its place here.
-pub fn inputs(step: &Step) -> Vec<&Plan> {
-    match step {
+/// The plans that a step takes rows from, with the numbers of these inputs. A side of a join has its
+/// number also where the other one is a table.
+pub fn inputs(step: &Step) -> Vec<(usize, &Plan)> {
+    let plans: Vec<Option<&Plan>> = match step {
         Step::Stream(_) | Step::Values { .. } => Vec::new(),
-        Step::Filter { input, .. } | Step::Project { input, .. } => vec![input],
-        Step::Aggregate(step) => vec![&step.input],
-        Step::Over(step) => vec![&step.input],
-        Step::Sort(step) => vec![&step.input],
-        Step::Table(step) => vec![&step.input],
-        Step::Union { inputs } => inputs.iter().collect(),
-        Step::Set(step) => step.inputs.iter().collect(),
-        Step::Join(step) => {
-            let sides = [&step.left, &step.right];
-            sides.into_iter().filter_map(stream_of).collect()
-        }
-    }
+        Step::Filter { input, .. } | Step::Project { input, .. } => vec![Some(input)],
+        Step::Aggregate(step) => vec![Some(&step.input)],
+        Step::Over(step) => vec![Some(&step.input)],
+        Step::Sort(step) => vec![Some(&step.input)],
+        Step::Table(step) => vec![Some(&step.input)],
+        Step::Union { inputs } => inputs.iter().map(Some).collect(),
+        Step::Set(step) => step.inputs.iter().map(Some).collect(),
+        Step::Join(step) => vec![stream_of(&step.left), stream_of(&step.right)],
+    };
+    let numbered = plans.into_iter().enumerate();
+    numbered
+        .filter_map(|(number, plan)| Some((number, plan?)))
+        .collect()
 }
 
 fn stream_of(side: &JoinSide) -> Option<&Plan> {
@@ -97,7 +99,7 @@ pub fn fingerprint(plan: &Plan) -> u64 {
 
 fn describe(plan: &Plan, to: &mut Digest) -> fmt::Result {
     write!(to, "{STATE_VERSION};{};", name_of(&plan.step))?;
-    for input in inputs(&plan.step) {
+    for (_, input) in inputs(&plan.step) {
         write!(to, "{:?};", input.rows)?;
     }
     match &plan.step {

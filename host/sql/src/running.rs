@@ -47,7 +47,8 @@ struct Node {
     name: [u8; NAME_BYTES],
     /// Where it has several inputs that do not come in one order.
     merge: Option<Merge>,
-    inputs: Vec<Input>,
+    /// By their numbers.
+    inputs: Vec<(usize, Input)>,
     /// Rows that came and were not yet taken, with their input.
     waiting: Vec<(usize, Batch)>,
     /// What it was told of time last.
@@ -88,10 +89,6 @@ impl RunningQuery {
             orphans: Vec::new(),
         };
         query.put(plan, 0)?;
-        let last = query.nodes.len().wrapping_sub(1);
-        if let Some(node) = query.nodes.get_mut(last) {
-            node.next = None;
-        }
         Ok(query)
     }
 
@@ -110,14 +107,14 @@ impl RunningQuery {
         }
         let from = inputs(&plan.step);
         let mut sources = Vec::with_capacity(from.len());
-        for input in &from {
-            sources.push(self.put(input, depth + 1)?);
+        for (input, plan) in &from {
+            sources.push((*input, self.put(plan, depth + 1)?));
         }
         let node = self.nodes.len();
         let mut own_inputs = Vec::with_capacity(sources.len());
-        for (input, source) in sources.into_iter().enumerate() {
+        for (input, source) in sources {
             let port = Port { node, input };
-            own_inputs.push(match source {
+            let known = match source {
                 Source::Stream(stream) => {
                     self.feeds.push((stream, Some(port)));
                     Input::Stream
@@ -126,10 +123,11 @@ impl RunningQuery {
                     self.nodes[before].next = Some(port);
                     Input::Step(None)
                 }
-            });
+            };
+            own_inputs.push((input, known));
         }
         let merges = from.len() > 1 && !come_in_order(&from);
-        let types = from.iter().map(|input| types_of(&input.rows));
+        let types = from.iter().map(|(_, input)| types_of(&input.rows));
         self.nodes.push(Node {
             operator: build(plan)?,
             title: name_of(&plan.step),
@@ -188,7 +186,7 @@ impl RunningQuery {
         batch: &Batch,
         out: &mut Out,
     ) -> Result<(), Invalid> {
-        let (0.., Some(last)) = (batch.rows(), batch.rows().checked_sub(1)) else {
+        let Some(last) = batch.rows().checked_sub(1) else {
             return Ok(());
         };
         let rowtimes = batch.rowtimes();
@@ -242,8 +240,12 @@ impl RunningQuery {
             let next = &mut self.nodes[port.node];
             let batches = batches.into_iter().map(|batch| (port.input, batch));
             next.waiting.extend(batches);
-            if let (Input::Step(told), Some(time)) = (&mut next.inputs[port.input], time) {
-                *told = (*told).max(Some(time));
+            for (input, known) in &mut next.inputs {
+                if let Input::Step(told) = known
+                    && *input == port.input
+                {
+                    *told = (*told).max(time);
+                }
             }
         }
         Ok(())
@@ -339,7 +341,7 @@ impl Node {
             Turn::End => None,
         };
         // What is known of all inputs; nothing before something is known of each.
-        let times = self.inputs.iter().map(|input| match input {
+        let times = self.inputs.iter().map(|(_, input)| match input {
             Input::Stream => of_streams,
             Input::Step(told) => *told,
         });
@@ -384,9 +386,9 @@ impl Node {
 
 /// Whether rows of these inputs come in one order as it is: of streams that are not the same, with
 /// nothing between that holds rows.
-fn come_in_order(from: &[&Plan]) -> bool {
+fn come_in_order(from: &[(usize, &Plan)]) -> bool {
     let mut streams = Vec::new();
-    for plan in from {
+    for (_, plan) in from {
         let mut plan = *plan;
         loop {
             match &plan.step {
