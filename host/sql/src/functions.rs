@@ -6,15 +6,22 @@ mod arithmetic;
 mod calendar;
 mod cast;
 mod comparison;
+mod date_format;
 mod decimal;
+mod in_list;
 mod interval;
 mod kernel;
 mod logic;
 mod moment;
 mod number;
 mod pattern;
+mod regex;
 mod text;
 mod types;
+mod written_moment;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cast::{assign, cast};
 pub(crate) use types::common_type;
@@ -105,10 +112,24 @@ pub(crate) fn call(name: &str, arguments: Vec<Expr>) -> Result<Expr, Invalid> {
         "SUBSTRING" | "OVERLAY" | "POSITION" => by_places(name, arguments),
         "COALESCE" => logic::coalesce(arguments),
         "NULLIF" => two(name, arguments).and_then(|(a, b)| logic::null_if(a, b)),
+        "REGEX_REPLACE" => regex::replace(arguments),
+        "CHAR_TO_TIMESTAMP" | "CHAR_TO_DATE" | "CHAR_TO_TIME" | "TIMESTAMP_TO_CHAR"
+        | "DATE_TO_CHAR" | "TIME_TO_CHAR" => by_pattern(name, arguments),
         "TSDIFF" => two(name, arguments).and_then(|(a, b)| moment::tsdiff(a, b)),
         "UNIX_TIMESTAMP" => moment::unix_timestamp(one(name, arguments)?),
         "TO_TIMESTAMP" => moment::to_timestamp(one(name, arguments)?),
         _ => Err(Invalid::new(format!("there is no function {name}"))),
+    }
+}
+
+/// Functions of a pattern of letters and a moment or a text.
+fn by_pattern(name: &str, arguments: Vec<Expr>) -> Result<Expr, Invalid> {
+    let (pattern, of) = two(name, arguments)?;
+    match name {
+        "CHAR_TO_TIMESTAMP" => written_moment::from_char(name, pattern, of, SqlType::Timestamp),
+        "CHAR_TO_DATE" => written_moment::from_char(name, pattern, of, SqlType::Date),
+        "CHAR_TO_TIME" => written_moment::from_char(name, pattern, of, SqlType::Time),
+        _ => written_moment::to_char(name, pattern, of),
     }
 }
 
@@ -232,6 +253,16 @@ pub(crate) fn equal(left: Expr, right: Expr) -> Result<Expr, Invalid> {
     binary(BinaryOperator::Equal, left, right)
 }
 
+/// `operand IN (list)`. `NOT` is the caller's.
+pub(crate) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
+    in_list::in_list(operand, list)
+}
+
+/// `operand BETWEEN low AND high`. `NOT` is the caller's.
+pub(crate) fn between(operand: Expr, low: Expr, high: Expr) -> Result<Expr, Invalid> {
+    in_list::between(operand, low, high)
+}
+
 /// `operand LIKE pattern`, or `SIMILAR TO`. `NOT` is the caller's.
 pub(crate) fn like(
     operand: Expr,
@@ -240,7 +271,7 @@ pub(crate) fn like(
     similar: bool,
 ) -> Result<Expr, Invalid> {
     if similar {
-        return Err(Invalid::new("SIMILAR TO is not there yet"));
+        return regex::similar(operand, pattern, escape);
     }
     pattern::like(operand, pattern, escape)
 }
@@ -275,6 +306,9 @@ pub(crate) fn trim(
 
 /// `SUBSTRING(operand FROM from FOR length)`; where `from` is a text, the form with a pattern.
 pub(crate) fn substring(operand: Expr, from: Expr, length: Option<Expr>) -> Result<Expr, Invalid> {
+    if from.ty().family() == Family::Text {
+        return regex::substring(operand, from, length);
+    }
     text::substring(operand, from, length)
 }
 

@@ -33,6 +33,12 @@ pub(super) fn days_of(year: i32, month: u32, day: u32) -> Option<i64> {
     (DAYS_MIN..=DAYS_MAX).contains(&days).then_some(days)
 }
 
+/// The number of a day that is counted within its year.
+pub(super) fn days_of_year(year: i32, day: u32) -> Option<i64> {
+    let days = days(NaiveDate::from_yo_opt(year, day)?);
+    (DAYS_MIN..=DAYS_MAX).contains(&days).then_some(days)
+}
+
 /// A timestamp, if it is one of the calendar.
 pub(super) fn timestamp(millis: i64) -> Option<i64> {
     let days = millis.div_euclid(DAY);

@@ -3,6 +3,9 @@
 mod from_text;
 mod to_text;
 
+#[cfg(test)]
+pub(super) use to_text::written;
+
 use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;

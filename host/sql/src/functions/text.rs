@@ -6,7 +6,7 @@ use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 
-use super::kernel::{TEXT_CHARS_MAX, broken, strict};
+use super::kernel::{broken, strict};
 use super::{cast, types, whole_number, wrong};
 use crate::ast::TrimSide;
 use crate::expr::Expr;
@@ -58,9 +58,9 @@ pub(super) fn counted(count: usize) -> Result<i64, Fault> {
     i64::try_from(count).map_err(|_| Fault::new(FaultKind::Limit, "a text that is too long"))
 }
 
-/// The number of characters, which cannot be below zero: 0 then.
+/// So many characters; none below zero. More than can be counted is beyond the end of every text.
 fn place(number: i64) -> usize {
-    usize::try_from(number.max(0)).unwrap_or(TEXT_CHARS_MAX)
+    usize::try_from(number.max(0)).unwrap_or(usize::MAX)
 }
 
 /// The operand, if it is a text.
