@@ -1,9 +1,11 @@
 //! The steps that run.
 
 mod aggregate;
+mod analytic;
 mod constant;
 mod filter;
 mod join;
+mod over;
 mod project;
 pub(crate) mod rows;
 mod set;
@@ -31,6 +33,7 @@ pub fn build(plan: &Plan) -> Result<Box<dyn Operator>, Invalid> {
         Step::Filter { input, condition } => Box::new(filter::Filter::new(condition, &input.rows)),
         Step::Project { input, values } => Box::new(project::Project::new(values, &input.rows)),
         Step::Aggregate(step) => Box::new(aggregate::Aggregate::new(step)?),
+        Step::Over(step) => Box::new(over::Over::new(step)?),
         Step::Join(step) => join::new(step)?,
         Step::Union { .. } => Box::new(constant::Union),
         Step::Set(step) => Box::new(set::Set::new(step)?),
