@@ -11,7 +11,7 @@ pub(crate) mod rows;
 mod set;
 mod sort;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt::{self, Write};
 
