@@ -8,6 +8,7 @@
 //! given, since a sum is too large, leaves for the error stream and stays in the frames.
 
 mod partition;
+mod partitions;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -17,7 +18,7 @@ use super::rows::{check_held, give_faults, types_of};
 use crate::batch::{Batch, Millis};
 use crate::cell::{ColumnBuilder, Value};
 use crate::expr::evaluate::of_arrow;
-use crate::fault::{Invalid, RowFaults};
+use crate::fault::{Fault, Invalid, RowFaults};
 use crate::operator::{Operator, Out, StateWriter};
 use crate::plan;
 use crate::ty::SqlType;
@@ -50,21 +51,20 @@ impl Over {
         })
     }
 
-    /// Lets all windows take a row; what their calls give for it.
+    /// Lets all windows take a row, and adds what their calls give for it.
     fn take_row(
         &mut self,
-        cells: &[WindowCells<'_>],
+        cells: &mut [WindowCells<'_>],
         row: usize,
         rowtime: Millis,
-        faults: &mut RowFaults,
-    ) -> Result<Vec<Value>, Invalid> {
-        let mut results = Vec::with_capacity(self.added.len());
+        results: &mut Vec<Value>,
+    ) -> Result<Option<Fault>, Invalid> {
+        let mut failed = None;
         for (window, cells) in self.windows.iter_mut().zip(cells) {
-            if let Some(fault) = window.take_row(cells, row, rowtime, &mut results)? {
-                faults.add(row, fault);
-            }
+            let fault = window.take_row(cells, row, rowtime, results)?;
+            failed = failed.or(fault);
         }
-        Ok(results)
+        Ok(failed)
     }
 }
 
@@ -75,16 +75,19 @@ impl Operator for Over {
         for window in &self.windows {
             columns.push(window.evaluate(batch, &mut faults)?);
         }
-        let cells: Vec<WindowCells<'_>> = columns.iter().map(WindowCells::new).collect();
+        let mut cells: Vec<WindowCells<'_>> = columns.iter().map(WindowCells::new).collect();
         let added = self.added.iter();
         let mut builders: Vec<ColumnBuilder> = added.map(|ty| ColumnBuilder::new(*ty)).collect();
         let rowtimes = batch.rowtimes();
+        let mut results = Vec::with_capacity(self.added.len());
         for row in 0..batch.rows() {
             if faults.has(row) {
                 continue;
             }
-            let results = self.take_row(&cells, row, rowtimes.value(row), &mut faults)?;
-            if faults.has(row) {
+            results.clear();
+            let fault = self.take_row(&mut cells, row, rowtimes.value(row), &mut results)?;
+            if let Some(fault) = fault {
+                faults.add(row, fault);
                 continue;
             }
             for (builder, result) in builders.iter_mut().zip(&results) {

@@ -4,6 +4,7 @@
 //! which the oldest go first. An index leads from a key to its newest row, and each row to the one
 //! of the same key before it.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub struct Kept {
     /// Rows before this number are over: nothing meets them any more. They are dropped by
     /// [`Kept::trim`].
     live: usize,
-    newest: HashMap<Arc<[u8]>, usize>,
+    newest: HashMap<Arc<[u8]>, Cell<usize>>,
     key_bytes: usize,
 }
 
@@ -105,16 +106,14 @@ impl Kept {
         let mut before = None;
         let key = key.map(|bytes| {
             if let Some((key, newest)) = self.newest.get_key_value(bytes) {
-                before = Some(*newest);
-                key.clone()
-            } else {
-                self.key_bytes += bytes.len() + KEY_BYTES;
-                Arc::from(bytes)
+                before = Some(newest.replace(number));
+                return key.clone();
             }
+            self.key_bytes += bytes.len() + KEY_BYTES;
+            let key: Arc<[u8]> = bytes.into();
+            self.newest.insert(key.clone(), Cell::new(number));
+            key
         });
-        if let Some(key) = &key {
-            self.newest.insert(key.clone(), number);
-        }
         self.rows.push_back(KeptRow {
             rowtime,
             key,
@@ -126,7 +125,7 @@ impl Kept {
     /// The rows of a key that are not over, oldest first.
     pub fn find(&self, key: &[u8], found: &mut Vec<usize>) -> Result<(), Invalid> {
         found.clear();
-        let mut next = self.newest.get(key).copied();
+        let mut next = self.newest.get(key).map(Cell::get);
         while let Some(number) = next.filter(|number| *number >= self.live) {
             found.push(number);
             next = self.row(number)?.before;
@@ -170,7 +169,10 @@ impl Kept {
                 return Err(missing());
             };
             if let Some(key) = row.key
-                && self.newest.get(&key) == Some(&self.first)
+                && self
+                    .newest
+                    .get(&key)
+                    .is_some_and(|newest| newest.get() == self.first)
             {
                 self.newest.remove(&key);
                 self.key_bytes -= key.len() + KEY_BYTES;
@@ -229,23 +231,28 @@ impl Kept {
 
     /// The columns of these rows; None is a row of nulls.
     pub fn columns(&self, numbers: &[Option<usize>]) -> Result<Vec<ArrayRef>, Invalid> {
+        // Most rows lie in few pieces; the first place is that of a row of nulls.
+        let mut used: Vec<&Piece> = Vec::new();
+        let mut among_used = vec![None; self.pieces.len()];
         let mut places = Vec::with_capacity(numbers.len());
         for number in numbers {
-            places.push(match number {
-                Some(number) => self.place(*number)?,
-                None => (self.pieces.len(), 0),
+            let Some(number) = number else {
+                places.push((0, 0));
+                continue;
+            };
+            let (piece, row) = self.place(*number)?;
+            let place = *among_used[piece].get_or_insert_with(|| {
+                used.push(&self.pieces[piece]);
+                used.len()
             });
+            places.push((place, row));
         }
         let mut columns = Vec::with_capacity(self.types.len());
         for (index, ty) in self.types.iter().enumerate() {
             let nulls = new_null_array(&ty.arrow(), 1);
-            let mut arrays: Vec<&dyn Array> = Vec::with_capacity(self.pieces.len() + 1);
-            arrays.extend(
-                self.pieces
-                    .iter()
-                    .map(|piece| piece.batch.column(index).as_ref()),
-            );
+            let mut arrays: Vec<&dyn Array> = Vec::with_capacity(used.len() + 1);
             arrays.push(nulls.as_ref());
+            arrays.extend(used.iter().map(|piece| piece.batch.column(index).as_ref()));
             columns.push(interleave(&arrays, &places).map_err(of_arrow)?);
         }
         Ok(columns)

@@ -28,11 +28,9 @@ pub struct Partition {
     calls: Vec<CallState>,
     row_bytes: usize,
     /// The state has a value of this partition.
-    pub saved: bool,
+    saved: bool,
     /// So many of `rows`, the oldest, are in the saved state.
-    pub saved_rows: usize,
-    /// It changed since the last save.
-    pub touched: bool,
+    saved_rows: usize,
 }
 
 struct FrameRow {
@@ -69,7 +67,6 @@ impl Partition {
             row_bytes: 0,
             saved: false,
             saved_rows: 0,
-            touched: false,
         })
     }
 
@@ -212,6 +209,16 @@ impl Partition {
             }
             (number, bytes)
         })
+    }
+
+    /// Its value and all its rows are in the saved state now.
+    pub fn set_saved(&mut self) {
+        self.saved = true;
+        self.saved_rows = self.rows.len();
+    }
+
+    pub fn is_saved(&self) -> bool {
+        self.saved
     }
 
     /// Takes up a row that was saved, behind those before it; its `ROWTIME`.

@@ -3,7 +3,7 @@ use crate::aggregate::resolve;
 use crate::analytic::{AnalyticCall, AnalyticKind};
 use crate::expr::Expr;
 use crate::operators::testing::{
-    Event, Given, Random, Subject, assert_in_order, stream, unlucky, whole,
+    Event, Given, Random, Row, Subject, assert_in_order, stream, unlucky, whole,
 };
 use crate::plan::{Frame, OverCall, OverWindow};
 
@@ -257,6 +257,30 @@ fn naive(numbers: &[Value]) -> Vec<Value> {
     ]
 }
 
+fn random_rows() -> (Vec<Row>, Vec<Event>) {
+    let mut random = Random(5);
+    let mut rows = Vec::new();
+    let mut events = Vec::new();
+    let mut time = 0;
+    for _ in 0..300 {
+        time += i64::try_from(random.below(4)).unwrap();
+        let number = match random.below(5) {
+            0 => Value::Null,
+            _ => whole(i64::try_from(random.below(100)).unwrap() - 50),
+        };
+        let key = whole(i64::try_from(random.below(4)).unwrap());
+        let double = i32::try_from(random.below(1_000_000)).unwrap();
+        let values = vec![key, number, Value::Double(f64::from(double) / 7.0)];
+        rows.push((time, values.clone()));
+        events.push(Event::Row(0, time, values));
+        if random.below(20) == 0 {
+            time += 15;
+            events.push(Event::Time(time));
+        }
+    }
+    (rows, events)
+}
+
 #[test]
 fn random_rows_give_what_a_look_at_each_frame_gives() {
     let frames = [
@@ -281,26 +305,7 @@ fn random_rows_give_what_a_look_at_each_frame_gives() {
     let windows = frames
         .map(|frame| window(vec![key()], frame, calls()))
         .to_vec();
-    let mut random = Random(5);
-    let mut rows = Vec::new();
-    let mut events = Vec::new();
-    let mut time = 0;
-    for _ in 0..300 {
-        time += i64::try_from(random.below(4)).unwrap();
-        let number = match random.below(5) {
-            0 => Value::Null,
-            _ => whole(i64::try_from(random.below(100)).unwrap() - 50),
-        };
-        let key = whole(i64::try_from(random.below(4)).unwrap());
-        let double = i32::try_from(random.below(1_000_000)).unwrap();
-        let values = vec![key, number, Value::Double(f64::from(double) / 7.0)];
-        rows.push((time, values.clone()));
-        events.push(Event::Row(0, time, values));
-        if random.below(20) == 0 {
-            time += 15;
-            events.push(Event::Time(time));
-        }
-    }
+    let (rows, events) = random_rows();
     let given = run(&over(windows), &events);
     assert_eq!(given.rows.len(), rows.len());
     for (current, (_, values)) in given.rows.iter().enumerate() {

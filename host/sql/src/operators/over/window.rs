@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 
 use super::partition::{ARGUMENTS_MAX, Partition};
+use super::partitions::Partitions;
 use crate::aggregate::AggregateCall;
 use crate::analytic::AnalyticCall;
 use crate::batch::{Batch, Millis};
@@ -34,14 +35,10 @@ pub struct WindowRows {
     calls: WindowCalls,
     /// Where the partition of a key is.
     index: HashMap<Arc<[u8]>, usize>,
-    partitions: Vec<Option<Partition>>,
-    free: Vec<usize>,
+    partitions: Partitions,
     /// For a `RANGE`: the `ROWTIME` and the partition of each row, oldest first.
     queue: VecDeque<(Millis, usize)>,
     rows: usize,
-    bytes: usize,
-    /// Partitions that changed since the last save.
-    touched: Vec<usize>,
     /// Keys of the saved state that are gone.
     gone: Vec<Vec<u8>>,
 }
@@ -80,8 +77,10 @@ pub struct WindowColumns {
 /// The same, for reading it row by row.
 pub struct WindowCells<'a> {
     keys: &'a RowKeys,
-    kept: Vec<Cells<'a>>,
-    defaults: Vec<Cells<'a>>,
+    cells: Vec<Cells<'a>>,
+    kept: usize,
+    /// The values of the row that was read last.
+    values: Vec<Cell<'a>>,
 }
 
 impl WindowRows {
@@ -93,12 +92,9 @@ impl WindowRows {
             frame: window.frame,
             calls: WindowCalls::new(window)?,
             index: HashMap::new(),
-            partitions: Vec::new(),
-            free: Vec::new(),
+            partitions: Partitions::default(),
             queue: VecDeque::new(),
             rows: 0,
-            bytes: 0,
-            touched: Vec::new(),
             gone: Vec::new(),
         })
     }
@@ -117,7 +113,7 @@ impl WindowRows {
     }
 
     pub fn held_bytes(&self) -> usize {
-        self.bytes
+        self.partitions.held_bytes()
     }
 
     /// What the window takes of each row.
@@ -144,23 +140,23 @@ impl WindowRows {
     /// Takes a row and adds what the calls give for it; what went wrong with one of them.
     pub fn take_row(
         &mut self,
-        cells: &WindowCells<'_>,
+        cells: &mut WindowCells<'_>,
         row: usize,
         rowtime: Millis,
         results: &mut Vec<Value>,
     ) -> Result<Option<Fault>, Invalid> {
         self.pass_time(rowtime)?;
-        let place = self.place_of(cells.keys.get(row))?;
-        let mut partition = self.take_out(place)?;
+        let (key, values, defaults) = cells.read(row);
+        let place = self.place_of(key)?;
         if let Frame::Rows(before) = self.frame
-            && partition.held_rows() as u64 > before
+            && self.partitions.get(place)?.held_rows() as u64 > before
         {
-            self.remove_oldest(&mut partition)?;
+            self.remove_oldest(place)?;
         }
-        let values: Vec<Cell<'_>> = cells.kept.iter().map(|cells| cells.get(row)).collect();
-        partition.add(rowtime, &values, &self.calls)?;
-        let defaults: Vec<Cell<'_>> = cells.defaults.iter().map(|cells| cells.get(row)).collect();
-        let fault = partition.results(&self.calls, &defaults, results)?;
+        let partition = self.partitions.touch(place)?;
+        partition.add(rowtime, values, &self.calls)?;
+        let fault = partition.results(&self.calls, defaults, results)?;
+        self.partitions.measure(place)?;
         match self.frame {
             Frame::Unbounded => {}
             Frame::Rows(_) => self.rows += 1,
@@ -169,11 +165,6 @@ impl WindowRows {
                 self.queue.push_back((rowtime, place));
             }
         }
-        if !partition.touched {
-            partition.touched = true;
-            self.touched.push(place);
-        }
-        self.put_back(place, partition);
         Ok(fault)
     }
 
@@ -187,29 +178,24 @@ impl WindowRows {
             && rowtime.saturating_add(length.max(1)) <= time
         {
             self.queue.pop_front();
-            let mut partition = self.take_out(place)?;
-            self.remove_oldest(&mut partition)?;
-            if partition.held_rows() > 0 {
-                if !partition.touched {
-                    partition.touched = true;
-                    self.touched.push(place);
+            self.remove_oldest(place)?;
+            if self.partitions.get(place)?.held_rows() == 0 {
+                let gone = self.partitions.remove(place)?;
+                if gone.is_saved() {
+                    self.gone.push(partition_key(self.number, &gone.key));
                 }
-                self.put_back(place, partition);
-                continue;
+                self.index.remove(&gone.key);
             }
-            if partition.saved {
-                self.gone.push(self.partition_key(&partition.key));
-            }
-            self.index.remove(&partition.key);
-            self.free.push(place);
         }
         Ok(())
     }
 
-    fn remove_oldest(&mut self, partition: &mut Partition) -> Result<(), Invalid> {
+    fn remove_oldest(&mut self, place: usize) -> Result<(), Invalid> {
+        let partition = self.partitions.touch(place)?;
         if let Some(number) = partition.remove_oldest(&self.calls)? {
-            self.gone.push(self.row_key(&partition.key, number));
+            self.gone.push(row_key(self.number, &partition.key, number));
         }
+        self.partitions.measure(place)?;
         self.rows -= 1;
         Ok(())
     }
@@ -221,27 +207,9 @@ impl WindowRows {
         }
         let key: Arc<[u8]> = key.into();
         let partition = Partition::new(key.clone(), &self.calls)?;
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.partitions.push(None);
-            self.partitions.len() - 1
-        });
-        self.put_back(place, partition);
+        let place = self.partitions.insert(partition);
         self.index.insert(key, place);
         Ok(place)
-    }
-
-    /// A partition, to be changed and put back. Meanwhile its bytes are not counted.
-    fn take_out(&mut self, place: usize) -> Result<Partition, Invalid> {
-        let partition = self.partitions.get_mut(place).and_then(Option::take);
-        let missing = || Invalid::new("internal: a partition of a window is missing");
-        let partition = partition.ok_or_else(missing)?;
-        self.bytes -= partition.held_bytes();
-        Ok(partition)
-    }
-
-    fn put_back(&mut self, place: usize, partition: Partition) {
-        self.bytes += partition.held_bytes();
-        self.partitions[place] = Some(partition);
     }
 
     /// Writes what changed since the last time.
@@ -249,24 +217,16 @@ impl WindowRows {
         for key in std::mem::take(&mut self.gone) {
             changes.delete(&key);
         }
-        for place in std::mem::take(&mut self.touched) {
-            // It may have gone, and another one may be in its place.
-            let Some(Some(mut partition)) = self.partitions.get_mut(place).map(Option::take) else {
+        for place in self.partitions.take_touched_places() {
+            let Some(partition) = self.partitions.take_touched(place) else {
                 continue;
             };
-            if partition.touched {
-                changes.put(
-                    &self.partition_key(&partition.key),
-                    &partition.bytes(&self.calls),
-                );
-                for (number, row) in partition.unsaved_rows() {
-                    changes.put(&self.row_key(&partition.key, number), &row);
-                }
-                partition.touched = false;
-                partition.saved = true;
-                partition.saved_rows = partition.held_rows();
+            let key = partition_key(self.number, &partition.key);
+            changes.put(&key, &partition.bytes(&self.calls));
+            for (number, row) in partition.unsaved_rows() {
+                changes.put(&row_key(self.number, &partition.key, number), &row);
             }
-            self.partitions[place] = Some(partition);
+            partition.set_saved();
         }
     }
 
@@ -278,7 +238,7 @@ impl WindowRows {
             let mut key = key.get(1..).ok_or_else(unknown)?;
             let kind = take_u8(&mut key)?;
             let place = self.place_of(take_bytes(&mut key)?)?;
-            let mut partition = self.take_out(place)?;
+            let partition = self.partitions.get_mut(place)?;
             match kind {
                 PARTITION => partition.restore(value, &self.calls)?,
                 ROW => {
@@ -291,29 +251,12 @@ impl WindowRows {
                 }
                 _ => return Err(unknown()),
             }
-            self.put_back(place, partition);
+            self.partitions.measure(place)?;
         }
         self.queue
             .make_contiguous()
             .sort_by_key(|(rowtime, _)| *rowtime);
         Ok(())
-    }
-
-    fn partition_key(&self, key: &[u8]) -> Vec<u8> {
-        self.state_key(PARTITION, key)
-    }
-
-    fn row_key(&self, key: &[u8], number: u64) -> Vec<u8> {
-        let mut key = self.state_key(ROW, key);
-        put_u64(&mut key, number);
-        key
-    }
-
-    fn state_key(&self, kind: u8, key: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![self.number, kind];
-        put_u64(&mut bytes, key.len() as u64);
-        bytes.extend_from_slice(key);
-        bytes
     }
 }
 
@@ -363,14 +306,39 @@ impl WindowCalls {
 impl<'a> WindowCells<'a> {
     pub fn new(columns: &'a WindowColumns) -> Self {
         let cells = columns.columns.iter().zip(&columns.types);
-        let mut kept: Vec<Cells<'a>> = cells.map(|(column, ty)| Cells::new(column, *ty)).collect();
-        let defaults = kept.split_off(columns.kept);
         Self {
             keys: &columns.keys,
-            kept,
-            defaults,
+            cells: cells.map(|(column, ty)| Cells::new(column, *ty)).collect(),
+            kept: columns.kept,
+            values: Vec::with_capacity(columns.columns.len()),
         }
     }
+
+    /// The key of a row, what is kept of it, and the defaults of `LAG`.
+    fn read(&mut self, row: usize) -> (&'a [u8], &[Cell<'a>], &[Cell<'a>]) {
+        self.values.clear();
+        self.values
+            .extend(self.cells.iter().map(|cells| cells.get(row)));
+        let (kept, defaults) = self.values.split_at(self.kept);
+        (self.keys.get(row), kept, defaults)
+    }
+}
+
+fn partition_key(window: u8, key: &[u8]) -> Vec<u8> {
+    state_key(window, PARTITION, key)
+}
+
+fn row_key(window: u8, key: &[u8], number: u64) -> Vec<u8> {
+    let mut key = state_key(window, ROW, key);
+    put_u64(&mut key, number);
+    key
+}
+
+fn state_key(window: u8, kind: u8, key: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![window, kind];
+    put_u64(&mut bytes, key.len() as u64);
+    bytes.extend_from_slice(key);
+    bytes
 }
 
 fn unknown() -> Invalid {
