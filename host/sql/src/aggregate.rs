@@ -6,6 +6,7 @@ mod extreme;
 mod resolve;
 mod state;
 mod total;
+mod twofold;
 
 pub use resolve::{is_aggregate, resolve};
 

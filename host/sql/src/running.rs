@@ -18,6 +18,9 @@ const PLAN_DEPTH_MAX: usize = 64;
 /// Bytes of a name in the saved state: the fingerprint of a step, and which one of those that have it.
 const NAME_BYTES: usize = 10;
 
+/// A row of the saved state: its key and its value.
+pub type StateRow = (Vec<u8>, Vec<u8>);
+
 /// Which part of a step a row of the saved state is of.
 const OPERATOR_PART: u8 = b'o';
 const MERGE_PART: u8 = b'm';
@@ -273,9 +276,9 @@ impl RunningQuery {
     /// Rows that no query saved.
     pub fn restore(
         &mut self,
-        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+        rows: impl IntoIterator<Item = StateRow>,
     ) -> Result<Restored, Invalid> {
-        let mut parts: BTreeMap<Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+        let mut parts: BTreeMap<Vec<u8>, Vec<StateRow>> = BTreeMap::new();
         for (mut key, value) in rows {
             if key.len() <= NAME_BYTES {
                 return Err(Invalid::new("internal: a row of the state of no step"));
