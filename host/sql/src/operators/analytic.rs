@@ -7,7 +7,8 @@ use crate::cell::{Cell, Value};
 use crate::fault::Invalid;
 use crate::key::{put_cell, put_u64, take_u64, take_value};
 
-/// The values of a frame that one call counts, oldest first: with `IGNORE NULLS` those that are none.
+/// The values of a frame that one call counts, oldest first: with `IGNORE NULLS` those that are
+/// none.
 #[derive(Debug)]
 pub struct FrameValues {
     kind: AnalyticKind,

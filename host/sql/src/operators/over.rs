@@ -1,11 +1,11 @@
 //! `OVER`: each row leaves at once, with values of the rows around it behind its own.
 //!
-//! A `RANGE` frame has the rows that are less than its length older, and those of the same `ROWTIME`
-//! that came before: in AWS's page of sliding windows a row is no longer counted when it is as old as
-//! the window is long.
+//! A `RANGE` frame has the rows that are less than its length older, and those of the same
+//! `ROWTIME` that came before: in AWS's page of sliding windows a row is no longer counted when it
+//! is as old as the window is long.
 //!
-//! A row whose values cannot be evaluated belongs to no frame. One for which only the result cannot be
-//! given, since a sum is too large, leaves for the error stream and stays in the frames.
+//! A row whose values cannot be evaluated belongs to no frame. One for which only the result
+//! cannot be given, since a sum is too large, leaves for the error stream and stays in the frames.
 
 mod partition;
 mod partitions;

@@ -9,7 +9,8 @@ use crate::key::{put_cell, take_value};
 use crate::operator::{FaultedRow, Out};
 use crate::ty::{RowType, SqlType};
 
-/// Rows that one operator holds, at most; a query that would hold more stands still with the reason.
+/// Rows that one operator holds, at most; a query that would hold more stands still with the
+/// reason.
 pub const HELD_ROWS_MAX: usize = 8_000_000;
 
 /// Bytes that one operator holds, at most, likewise.

@@ -1,8 +1,8 @@
 //! The rows of one side of a join that the other side may still meet.
 //!
-//! Rows are numbered as they come and are forgotten in that order, so they lie in pieces of columns of
-//! which the oldest go first. An index leads from a key to its newest row, and each row to the one
-//! of the same key before it.
+//! Rows are numbered as they come and are forgotten in that order, so they lie in pieces of
+//! columns of which the oldest go first. An index leads from a key to its newest row, and each row
+//! to the one of the same key before it.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -188,8 +188,8 @@ impl Kept {
         self.join_pieces()
     }
 
-    /// Joins the last pieces while they are of like size, so that a row is copied a few times only and
-    /// many small batches do not stay many pieces.
+    /// Joins the last pieces while they are of like size, so that a row is copied a few times only
+    /// and many small batches do not stay many pieces.
     fn join_pieces(&mut self) -> Result<(), Invalid> {
         while let [.., before, last] = self.pieces.make_contiguous()
             && before.batch.rows() <= 2 * last.batch.rows()
@@ -208,7 +208,8 @@ impl Kept {
         Ok(())
     }
 
-    /// The rows from number `first` on, each with the batch and the place in it where its columns are.
+    /// The rows from number `first` on, each with the batch and the place in it where its columns
+    /// are.
     pub fn rows_from(
         &self,
         first: usize,

@@ -1,4 +1,5 @@
-//! A join of a stream and a table: each row of the stream looks up the rows of the table that match.
+//! A join of a stream and a table: each row of the stream looks up the rows of the table that
+//! match.
 //!
 //! Nothing is kept but the table, which is handed over and not part of the state. The `ROWTIME` of
 //! what comes out is that of the stream's row.

@@ -62,8 +62,8 @@ fn row(input: usize, rowtime: Millis, key: i64, number: i64) -> Event {
     Event::Row(input, rowtime, vec![whole(key), whole(number)])
 }
 
-/// The moments of AWS's page: orders on the left, shipments on the right, by order id. Seconds after
-/// 10:00.
+/// The moments of AWS's page: orders on the left, shipments on the right, by order id. Seconds
+/// after 10:00.
 fn orders_and_shipments() -> Vec<Event> {
     let order = |second: i64, id| row(0, second * 1_000, id, 0);
     let shipment = |second: i64, id| row(1, second * 1_000, id, 0);

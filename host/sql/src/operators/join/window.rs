@@ -8,8 +8,8 @@
 //! then it is over, and given with nulls if nothing matched and its side is an outer one
 //! ```
 //!
-//! A window reaches less than its length, so that a row is over when the time is its end; rows of the
-//! same `ROWTIME` belong to it always. A row that nothing matched has the end of its window as
+//! A window reaches less than its length, so that a row is over when the time is its end; rows of
+//! the same `ROWTIME` belong to it always. A row that nothing matched has the end of its window as
 //! `ROWTIME`, as AWS's page of the JOIN clause wants it.
 //!
 //! ```text
@@ -17,14 +17,15 @@
 //!        01 side, number     -> whether it was matched, ROWTIME, the row
 //! ```
 
+mod settle;
 mod state;
 
 use std::ops::Range;
 
+use self::settle::Step;
 use super::kept::Kept;
 use super::{BatchKeys, Condition, PairCount, Side, SideKey, side_types};
-use crate::batch::{BATCH_ROWS_MAX, Batch, Millis, timestamps};
-use crate::expr::evaluate::of_arrow;
+use crate::batch::{BATCH_ROWS_MAX, Batch, Millis};
 use crate::fault::{Invalid, RowFaults};
 use crate::operator::{Operator, Out, StateWriter};
 use crate::operators::rows::{RowReader, check_held};
@@ -62,25 +63,6 @@ enum Reach {
     Millis(Millis),
     /// Until so many newer rows of its side came.
     Rows(usize),
-}
-
-/// What comes out of a join, in its order, as far as the condition lets it.
-enum Step {
-    /// The row that came and one of the other side.
-    Pair { came: usize, met: usize },
-    /// A row is over; it is given at this time if nothing matched it.
-    Over {
-        side: Side,
-        number: usize,
-        rowtime: Millis,
-    },
-}
-
-/// A row of the join.
-struct Joined {
-    rowtime: Millis,
-    left: Option<usize>,
-    right: Option<usize>,
 }
 
 impl WindowJoin {
@@ -227,111 +209,6 @@ impl WindowJoin {
         self.trim()
     }
 
-    /// Finds out which pairs match, and gives what comes of the steps.
-    fn settle(&mut self, came: Side, steps: &mut Vec<Step>, out: &mut Out) -> Result<(), Invalid> {
-        for steps in steps.chunks(BATCH_ROWS_MAX) {
-            self.settle_some(came, steps, out)?;
-        }
-        steps.clear();
-        Ok(())
-    }
-
-    fn settle_some(&mut self, came: Side, steps: &[Step], out: &mut Out) -> Result<(), Invalid> {
-        let mut pairs = Vec::new();
-        for step in steps {
-            if let Step::Pair { came: number, met } = step {
-                let rowtime = self.side(came).kept.row(*number)?.rowtime;
-                let (left, right) = match came {
-                    Side::Left => (Some(*number), Some(*met)),
-                    Side::Right => (Some(*met), Some(*number)),
-                };
-                pairs.push(Joined {
-                    rowtime,
-                    left,
-                    right,
-                });
-            }
-        }
-        let all_pairs = pairs.len() == steps.len();
-        let batch = self.batch_of(&pairs)?;
-        let holds = self.condition.holds(&batch, out)?;
-        if self.left.outer || self.right.outer {
-            for (row, pair) in pairs.iter().enumerate() {
-                if holds.value(row) {
-                    self.set_matched(pair)?;
-                }
-            }
-        }
-        let given = if all_pairs {
-            batch.filter(&holds).map_err(of_arrow)?
-        } else {
-            let mut given = Vec::with_capacity(steps.len());
-            let mut pairs = pairs.into_iter().enumerate();
-            for step in steps {
-                match step {
-                    Step::Pair { .. } => {
-                        given.extend(
-                            pairs
-                                .next()
-                                .filter(|(row, _)| holds.value(*row))
-                                .map(|p| p.1),
-                        );
-                    }
-                    Step::Over {
-                        side,
-                        number,
-                        rowtime,
-                    } => given.extend(self.unmatched(*side, *number, *rowtime)?),
-                }
-            }
-            self.batch_of(&given)?
-        };
-        if given.rows() > 0 {
-            out.batches.push(given);
-        }
-        Ok(())
-    }
-
-    fn set_matched(&mut self, pair: &Joined) -> Result<(), Invalid> {
-        if let Some(number) = pair.left {
-            self.left.set_matched(number)?;
-        }
-        if let Some(number) = pair.right {
-            self.right.set_matched(number)?;
-        }
-        Ok(())
-    }
-
-    /// The row of nulls that is given for a row that is over.
-    fn unmatched(
-        &self,
-        side: Side,
-        number: usize,
-        rowtime: Millis,
-    ) -> Result<Option<Joined>, Invalid> {
-        if self.side(side).kept.row(number)?.matched {
-            return Ok(None);
-        }
-        let (left, right) = match side {
-            Side::Left => (Some(number), None),
-            Side::Right => (None, Some(number)),
-        };
-        Ok(Some(Joined {
-            rowtime,
-            left,
-            right,
-        }))
-    }
-
-    fn batch_of(&self, rows: &[Joined]) -> Result<Batch, Invalid> {
-        let mut columns = vec![timestamps(rows.iter().map(|row| row.rowtime).collect())];
-        let left: Vec<_> = rows.iter().map(|row| row.left).collect();
-        let right: Vec<_> = rows.iter().map(|row| row.right).collect();
-        columns.extend(self.left.kept.columns(&left)?);
-        columns.extend(self.right.kept.columns(&right)?);
-        Ok(Batch::new(columns))
-    }
-
     fn trim(&mut self) -> Result<(), Invalid> {
         self.left.kept.trim()?;
         self.right.kept.trim()?;
@@ -356,8 +233,8 @@ struct Work {
 }
 
 impl SideRows {
-    /// When the oldest row is over, if that is at `time` or before: that moment, and the `ROWTIME` that
-    /// it has if nothing matched it.
+    /// When the oldest row is over, if that is at `time` or before: that moment, and the `ROWTIME`
+    /// that it has if nothing matched it.
     fn first_end(&self, time: Millis) -> Result<Option<(Millis, Millis)>, Invalid> {
         let Reach::Millis(millis) = self.reach else {
             return Ok(None);

@@ -100,8 +100,8 @@ fn whole_numbers(numbers: &[i64]) -> Vec<Value> {
     numbers.iter().copied().map(whole).collect()
 }
 
-/// AWS's page of sliding windows: rows in seconds 1, 2, 6, 7 and three in second 8, counted over five
-/// seconds, give 1, 2, 2, 2 and at last 5.
+/// AWS's page of sliding windows: rows in seconds 1, 2, 6, 7 and three in second 8, counted over
+/// five seconds, give 1, 2, 2, 2 and at last 5.
 #[test]
 fn rows_are_counted_while_they_are_younger_than_the_window_is_long() {
     let counted = over(vec![window(
