@@ -7,8 +7,11 @@
 mod coerce;
 mod csv;
 mod discover;
+mod escapes;
 mod json;
 mod path;
+#[cfg(test)]
+pub(crate) mod random;
 mod rows;
 mod schema;
 
@@ -50,13 +53,17 @@ const SHOWN_CHARS_MAX: usize = 64;
 /// A record of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
+    /// What the producer sent.
     pub data: &'a [u8],
     /// Becomes `ROWTIME`. It does not fall from one record to the next.
     pub rowtime: Millis,
     /// `APPROXIMATE_ARRIVAL_TIME`.
     pub arrival: Millis,
+    /// `PARTITION_KEY`.
     pub partition_key: &'a str,
+    /// `SEQUENCE_NUMBER`.
     pub sequence_number: &'a str,
+    /// `SHARD_ID`.
     pub shard_id: &'a str,
 }
 

@@ -11,3 +11,6 @@ pub use csv::CsvRows;
 pub use errors::{error_row_type, error_rows};
 pub use json::JsonRows;
 pub use table::table;
+
+#[cfg(test)]
+mod tests;

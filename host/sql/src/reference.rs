@@ -72,3 +72,89 @@ impl Reference {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::BATCH_ROWS_MAX;
+    use crate::cell::{Cell, Cells};
+    use crate::fault::FaultKind;
+    use crate::ty::SqlType;
+
+    fn schema(format: &str) -> InputSchema {
+        let text = format!(
+            r#"{{
+                "RecordColumns": [
+                    {{"SqlType": "VARCHAR(8)", "Name": "TICKER", "Mapping": "$.t"}},
+                    {{"SqlType": "INTEGER", "Name": "N", "Mapping": "$.n"}}
+                ],
+                "RecordFormat": {format}
+            }}"#
+        );
+        InputSchema::from_json(&text).unwrap()
+    }
+
+    fn csv() -> InputSchema {
+        schema(
+            r#"{"RecordFormatType": "CSV", "MappingParameters": {"CSVMappingParameters":
+            {"RecordRowDelimiter": "\n", "RecordColumnDelimiter": ","}}}"#,
+        )
+    }
+
+    fn numbers(reference: &Reference) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        for batch in &reference.batches {
+            assert!(batch.rows() <= BATCH_ROWS_MAX);
+            assert_eq!(batch.columns().len(), 3);
+            let cells = Cells::new(batch.column(2), SqlType::Integer);
+            for row in 0..batch.rows() {
+                if let Cell::Whole(number) = cells.get(row) {
+                    numbers.push(number);
+                }
+            }
+        }
+        numbers
+    }
+
+    #[test]
+    fn lines_and_documents_are_rows_of_a_table() {
+        let reference = read(&csv(), b"Ticker,Company\nAMZN,1\nQXZ,2", 9).unwrap();
+        assert_eq!(numbers(&reference), [1, 2]);
+        assert_eq!(reference.batches[0].rowtimes().values(), &[9, 9]);
+        assert_eq!(reference.faults_count, 1);
+        assert_eq!(reference.faults[0].fault.kind, FaultKind::Coercion);
+        let json = schema(r#"{"RecordFormatType": "JSON"}"#);
+        let reference = read(&json, b"{\"n\":1}\n{\"n\":2} [{\"n\":3},{\"n\":4}]", 9).unwrap();
+        assert_eq!(numbers(&reference), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_large_object_becomes_many_batches() {
+        let lines: Vec<_> = (0..20_000).map(|n| format!("t,{n}")).collect();
+        let reference = read(&csv(), lines.join("\n").as_bytes(), 0).unwrap();
+        assert_eq!(numbers(&reference), (0..20_000).collect::<Vec<_>>());
+        assert_eq!(reference.batches.len(), 3);
+    }
+
+    #[test]
+    fn faults_are_counted_and_some_are_kept() {
+        let reference = read(&csv(), "a,x\n".repeat(1_000).as_bytes(), 0).unwrap();
+        assert_eq!(reference.faults_count, 1_000);
+        assert_eq!(reference.faults.len(), FAULTS_KEPT_MAX);
+        assert!(reference.batches.is_empty());
+    }
+
+    #[test]
+    fn rows_before_a_place_that_cannot_be_read_are_kept() {
+        let json = schema(r#"{"RecordFormatType": "JSON"}"#);
+        let reference = read(&json, b"{\"n\":1} {\"n\":2} {\"n\"", 0).unwrap();
+        assert_eq!(numbers(&reference), [1, 2]);
+        assert_eq!(reference.faults_count, 1);
+        assert_eq!(reference.faults[0].fault.kind, FaultKind::Unparsable);
+    }
+
+    #[test]
+    fn an_object_that_is_not_text_is_refused() {
+        assert!(read(&csv(), b"\xff", 0).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! Reads JSON text once, from left to right, and notes where the wanted values lie. Builds no tree
 //! of values and copies nothing.
 
+use super::escapes::unescape;
 use super::path::{Node, ROOT, Shape, Slot};
 
 /// Arrays and objects in each other below a wanted value, at most. A document that is nested deeper
@@ -466,52 +467,6 @@ impl Open {
 
     fn close(&self) -> u8 {
         if self.in_object() { b'}' } else { b']' }
-    }
-}
-
-/// Writes the text that a string with escapes means. Half a surrogate pair becomes U+FFFD.
-pub fn unescape(raw: &str, out: &mut String) {
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let mut behind = rest[at + 1..].chars();
-        let escape = behind.next();
-        rest = behind.as_str();
-        out.push(match escape {
-            Some('b') => '\u{8}',
-            Some('f') => '\u{c}',
-            Some('n') => '\n',
-            Some('r') => '\r',
-            Some('t') => '\t',
-            Some('u') => {
-                let (character, behind) = unicode(rest);
-                rest = behind;
-                character
-            }
-            Some(other) => other,
-            None => return,
-        });
-    }
-    out.push_str(rest);
-}
-
-/// The character of the digits behind `\u`, and what stands behind it.
-fn unicode(digits: &str) -> (char, &str) {
-    let half = |text: &str| u32::from_str_radix(text.get(..4)?, 16).ok();
-    let replaced = char::REPLACEMENT_CHARACTER;
-    let Some(first) = half(digits) else {
-        return (replaced, "");
-    };
-    let rest = &digits[4..];
-    if !(0xd800..0xdc00).contains(&first) {
-        return (char::from_u32(first).unwrap_or(replaced), rest);
-    }
-    match rest.strip_prefix("\\u").and_then(half) {
-        Some(second @ 0xdc00..0xe000) => {
-            let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            (char::from_u32(code).unwrap_or(replaced), &rest[6..])
-        }
-        _ => (replaced, rest),
     }
 }
 

@@ -6,7 +6,7 @@ use arrow_array::builder::{StringBuilder, TimestampMillisecondBuilder};
 use arrow_array::{ArrayRef, BooleanArray, new_null_array};
 
 use super::coerce::{Sink, Source, first_chars};
-use super::json::unescape;
+use super::escapes::unescape;
 use super::schema::Metadata;
 use super::{RECORD_ROW_BYTES_MAX, Raw, Record, SHOWN_CHARS_MAX, faulted};
 use crate::batch::{BATCH_ROWS_MAX, Batch, Millis, timestamps};

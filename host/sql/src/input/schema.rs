@@ -25,62 +25,85 @@ const DECIMAL_DIGITS_MAX: u8 = 38;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SourceSchema {
+    /// How a record is laid out.
     pub record_format: RecordFormat,
+    /// `UTF-8`, or left out, which means the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_encoding: Option<String>,
+    /// The columns in their order.
     pub record_columns: Vec<RecordColumn>,
 }
 
+/// The format of records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RecordFormat {
+    /// `JSON` or `CSV`.
     pub record_format_type: String,
+    /// What else the format needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping_parameters: Option<MappingParameters>,
 }
 
+/// Parameters of one of the formats.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingParameters {
+    /// For `JSON`.
     #[serde(rename = "JSONMappingParameters")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<JsonMappingParameters>,
+    /// For `CSV`.
     #[serde(rename = "CSVMappingParameters")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvMappingParameters>,
 }
 
+/// Where the rows of a document lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct JsonMappingParameters {
+    /// The path to what becomes rows: `$`, or `$.orders[0:]`.
     pub record_row_path: String,
 }
 
+/// What cuts records into rows and columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CsvMappingParameters {
+    /// What stands between rows.
     pub record_row_delimiter: String,
+    /// What stands between columns.
     pub record_column_delimiter: String,
 }
 
+/// A column and where its value comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RecordColumn {
+    /// The name of the column.
     pub name: String,
+    /// The path to its value, for `JSON`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<String>,
+    /// Its type, as SQL writes it.
     pub sql_type: String,
 }
 
 /// What is known of a record besides its data, as columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metadata {
+    /// When the record came, as Kinesis tells it.
     ApproximateArrivalTime,
+    /// The producer's key.
     PartitionKey,
+    /// Its place in its shard.
     SequenceNumber,
+    /// The shard.
     ShardId,
 }
 
 impl Metadata {
+    /// All of them, in the order of their columns.
     pub const ALL: [Self; 4] = [
         Self::ApproximateArrivalTime,
         Self::PartitionKey,
@@ -88,6 +111,7 @@ impl Metadata {
         Self::ShardId,
     ];
 
+    /// Its column.
     pub fn column(self) -> Column {
         let (name, ty) = match self {
             Self::ApproximateArrivalTime => ("APPROXIMATE_ARRIVAL_TIME", SqlType::Timestamp),
