@@ -173,18 +173,14 @@ fn write_decimal(digits: i128, scale: u8, out: &mut Vec<u8>) {
     if digits < 0 {
         out.push(b'-');
     }
-    let text = digits.unsigned_abs().to_string();
+    let digits = digits.unsigned_abs().to_string().into_bytes();
     let scale = usize::from(scale);
-    let whole = text.len().saturating_sub(scale);
-    out.extend_from_slice(if whole == 0 {
-        b"0"
-    } else {
-        text[..whole].as_bytes()
-    });
+    let (whole, behind) = digits.split_at(digits.len().saturating_sub(scale));
+    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
     if scale > 0 {
         out.push(b'.');
-        out.resize(out.len() + scale.saturating_sub(text.len()), b'0');
-        out.extend_from_slice(text[whole..].as_bytes());
+        out.resize(out.len() + scale - behind.len(), b'0');
+        out.extend_from_slice(behind);
     }
 }
 

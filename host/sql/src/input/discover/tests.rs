@@ -108,9 +108,9 @@ fn members_of_documents_are_columns_in_their_order() {
 
 #[test]
 fn the_objects_of_one_array_are_rows() {
-    let found = discovered(&[
-        r#"{"id": 7, "orders": [{"orderId": "23284", "n": 1}, {"orderId": "63122", "more": {"n": 2}}]}"#,
-    ]);
+    let found = discovered(&[r#"{"id": 7, "orders": [
+            {"orderId": "23284", "n": 1}, {"orderId": "63122", "more": {"n": 2}}
+        ]}"#]);
     let expected = [
         "id INTEGER $.id",
         "orderId VARCHAR(8) $.orders[0:].orderId",
