@@ -193,7 +193,8 @@ pub enum JoinInput {
 /// Which rows of a side a row of the other side meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinWindow {
-    /// Only the one that comes at that moment: rows are not kept.
+    /// Only one that comes at that moment: of the same `ROWTIME` if the other side has a `Range`, or
+    /// else the one that comes while the others are there.
     None,
     /// Rows whose `ROWTIME` is less than so far around the other row's, or the same.
     Range {

@@ -185,3 +185,30 @@ impl Changed {
         std::mem::take(&mut self.keys).into_keys()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_limits_is_refused_with_the_reason() {
+        assert!(check_held("JOIN", HELD_ROWS_MAX, HELD_BYTES_MAX).is_ok());
+        let refused = check_held("JOIN", HELD_ROWS_MAX + 1, 0).unwrap_err();
+        assert!(refused.message.starts_with("JOIN would hold 8000001 rows"));
+        assert!(check_held("JOIN", 0, HELD_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn an_entry_that_came_and_left_between_two_saves_is_not_written() {
+        let mut changed = Changed::default();
+        let mut take = |steps: &[fn(&mut Changed, &[u8])]| {
+            for step in steps {
+                step(&mut changed, b"key");
+            }
+            changed.take().count()
+        };
+        assert_eq!(take(&[Changed::came, Changed::left]), 0);
+        assert_eq!(take(&[Changed::changed, Changed::left]), 1);
+        assert_eq!(take(&[Changed::left, Changed::came, Changed::left]), 1);
+    }
+}

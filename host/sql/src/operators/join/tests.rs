@@ -108,7 +108,7 @@ fn windows_on_both_sides_join_a_late_order_too() {
 }
 
 #[test]
-fn a_right_row_without_a_window_is_given_at_once_if_nothing_matches() {
+fn a_right_row_without_a_window_keeps_its_rowtime_if_nothing_matches() {
     let right = plan::Join {
         right_outer: true,
         ..join(MINUTE, JoinWindow::None)
@@ -196,6 +196,53 @@ fn a_window_that_follows_waits_for_the_other_side() {
 }
 
 #[test]
+fn rows_of_one_rowtime_meet_whichever_comes_first() {
+    for windows in [[MINUTE, JoinWindow::None], [JoinWindow::None, MINUTE]] {
+        let [left, right] = windows;
+        for first in [0, 1] {
+            let events = [row(first, 5_000, 1, 0), row(1 - first, 5_000, 1, 0)];
+            let given = run(&join(left, right), &events);
+            assert_eq!(results(&given), [(5, 1, Some(5), Some(5))]);
+        }
+    }
+}
+
+#[test]
+fn many_rows_leave_in_batches_of_bounded_length_and_can_be_taken_up() {
+    let mut plan = join(MINUTE, MINUTE);
+    plan.equal.clear();
+    plan.left_outer = true;
+    let rows = |first: i64, count: i64| -> Vec<Row> {
+        let row = |number| (number, vec![whole(0), whole(number)]);
+        (first..first + count).map(row).collect()
+    };
+    let mut operator = new(&plan).unwrap();
+    for first in [0, 8_000, 16_000] {
+        let batch = batch_of(&TYPES, &rows(first, 8_000));
+        operator.on_batch(0, &batch, &mut Out::default()).unwrap();
+    }
+    let mut state = crate::operators::testing::State::default();
+    operator.save(&mut state);
+    let mut again = new(&plan).unwrap();
+    again.restore(&mut state.rows.into_iter()).unwrap();
+    assert!(operator.state_bytes().abs_diff(again.state_bytes()) < operator.state_bytes() / 4);
+    // Of those before 60,000 no row is over; the first 50 rows are at 60,050.
+    for (rowtime, met) in [(59_999, 24_000), (60_050, 24_000 - 51)] {
+        let batch = batch_of(&TYPES, &[(rowtime, vec![whole(0), whole(0)])]);
+        for operator in [&mut operator, &mut again] {
+            let mut out = Out::default();
+            operator.on_batch(1, &batch, &mut out).unwrap();
+            assert!(
+                out.batches
+                    .iter()
+                    .all(|batch| batch.rows() <= crate::batch::BATCH_ROWS_MAX)
+            );
+            assert_eq!(out.batches.iter().map(Batch::rows).sum::<usize>(), met);
+        }
+    }
+}
+
+#[test]
 fn a_pair_whose_condition_fails_goes_to_the_error_stream_and_does_not_match() {
     let fails = plan::Join {
         left_outer: true,
@@ -266,16 +313,15 @@ fn two_streams_without_a_window_are_refused() {
 /// Whether the earlier row is kept for the later one, said pair by pair.
 fn meets(window: JoinWindow, other: JoinWindow, age: Millis, newer: u64) -> bool {
     let within = |length| age == 0 || age < length;
-    let kept = match window {
-        JoinWindow::Range { preceding, .. } => within(preceding),
-        JoinWindow::Rows(count) => newer < count,
-        _ => false,
-    };
     let follows = match other {
-        JoinWindow::Range { following, .. } if following > 0 => within(following),
+        JoinWindow::Range { following, .. } => within(following),
         _ => false,
     };
-    kept || follows
+    match window {
+        JoinWindow::Range { preceding, .. } => within(preceding) || follows,
+        JoinWindow::Rows(count) => newer < count,
+        _ => follows,
+    }
 }
 
 /// All events with each other, as pairs of row numbers.

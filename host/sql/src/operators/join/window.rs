@@ -3,6 +3,7 @@
 //! ```text
 //! a row `a` is kept as long as later rows of the other side meet it:
 //!   a's window RANGE p PRECEDING, or the other's RANGE f FOLLOWING:  p or f after its ROWTIME
+//!   no window, the other's is a RANGE:                               while it is its ROWTIME
 //!   a's window ROWS n:                                               until n newer ones came
 //!   neither:                                                         not at all
 //! then it is over, and given with nulls if nothing matched and its side is an outer one
@@ -325,23 +326,29 @@ impl Operator for WindowJoin {
 /// How long rows of a side with window `own` are met by later rows of the other side.
 fn reach_of(own: JoinWindow, other: JoinWindow) -> Result<Reach, Invalid> {
     let following = match other {
-        JoinWindow::Range { following, .. } => following,
-        JoinWindow::None | JoinWindow::Rows(_) => 0,
+        JoinWindow::Range { following, .. } => Some(following),
+        JoinWindow::None | JoinWindow::Rows(_) => None,
         JoinWindow::All => return Err(Invalid::new("internal: a stream as a table in a join")),
     };
-    Ok(match own {
-        JoinWindow::Range { preceding, .. } => Reach::Millis(preceding.max(following)),
-        JoinWindow::None if following > 0 => Reach::Millis(following),
-        JoinWindow::None | JoinWindow::Rows(0) => Reach::Nothing,
-        JoinWindow::Rows(_) if following > 0 => {
+    Ok(match (own, following) {
+        (JoinWindow::Range { preceding, .. }, None) => Reach::Millis(preceding),
+        (JoinWindow::Range { preceding, .. }, Some(following)) => {
+            Reach::Millis(preceding.max(following))
+        }
+        // A window of time has the rows of the same ROWTIME, also those that come a bit later.
+        (JoinWindow::None, Some(following)) => Reach::Millis(following),
+        (JoinWindow::None, None) | (JoinWindow::Rows(0), _) => Reach::Nothing,
+        (JoinWindow::Rows(_), Some(1..)) => {
             return Err(Invalid::new(
                 "a window of ROWS cannot be joined with one of RANGE … FOLLOWING",
             ));
         }
-        JoinWindow::Rows(count) => {
+        (JoinWindow::Rows(count), _) => {
             let count = usize::try_from(count);
             Reach::Rows(count.map_err(|_| Invalid::new("a window of too many ROWS"))?)
         }
-        JoinWindow::All => return Err(Invalid::new("internal: a stream as a table in a join")),
+        (JoinWindow::All, _) => {
+            return Err(Invalid::new("internal: a stream as a table in a join"));
+        }
     })
 }
