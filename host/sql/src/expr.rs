@@ -41,6 +41,12 @@ pub trait Scalar: fmt::Debug + Send + Sync {
     /// As messages call it.
     fn name(&self) -> &str;
 
+    /// Whether it notes faults. What does not is computed for all rows, also where a condition
+    /// before it has decided already.
+    fn can_fail(&self) -> bool {
+        true
+    }
+
     /// A value for each row. A row that cannot have one is noted in `faults` and null.
     ///
     /// # Errors
@@ -127,6 +133,17 @@ impl Expr {
             Node::Column(index) => Some(index),
             _ => None,
         }
+    }
+
+    /// Whether a row can fail in it.
+    pub fn can_fail(&self) -> bool {
+        let mut can_fail = false;
+        self.visit(&mut |expr| {
+            if let Node::Call { function, .. } = &expr.node {
+                can_fail |= function.can_fail();
+            }
+        });
+        can_fail
     }
 
     /// The columns that it reads.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, NullArray, UInt32Array};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::ArrowError;
 use arrow_select::interleave::interleave;
+use arrow_select::take::take;
 
 use super::{Arguments, Expr, Node};
 use crate::batch::Batch;
@@ -60,8 +62,11 @@ impl Expr {
             return Ok(BooleanArray::from(vec![false; batch.rows()]));
         }
         let truths = truths.as_boolean();
-        let holds = (0..batch.rows()).map(|row| truths.is_valid(row) && truths.value(row));
-        Ok(holds.collect::<Vec<bool>>().into())
+        let holds = match truths.nulls() {
+            Some(nulls) => truths.values() & nulls.inner(),
+            None => truths.values().clone(),
+        };
+        Ok(BooleanArray::new(holds, None))
     }
 
     fn case_of(
@@ -79,7 +84,7 @@ impl Expr {
             if open.is_empty() {
                 break;
             }
-            let part = Part::of(batch, &open)?;
+            let part = Part::of(batch, &open, condition)?;
             let holds = part.run(faults, |rows, faults| condition.holds(rows, faults))?;
             let (taken, left): (Vec<_>, Vec<_>) =
                 (0..open.len()).partition(|row| holds.value(*row));
@@ -108,7 +113,7 @@ fn take_values(
     if rows.is_empty() {
         return Ok(());
     }
-    let part = Part::of(batch, rows)?;
+    let part = Part::of(batch, rows, value)?;
     let column = part.run(faults, |rows, faults| value.evaluate(rows, faults))?;
     for (place, row) in part.rows.iter().enumerate() {
         places[*row] = (values.len(), place);
@@ -125,6 +130,11 @@ fn decided(
     batch: &Batch,
     faults: &mut RowFaults,
 ) -> Result<ArrayRef, Invalid> {
+    if !right.can_fail() {
+        let left = known(left, batch, faults)?;
+        let right = known(right, batch, faults)?;
+        return Ok(both_known(&left, &right, decisive));
+    }
     let truths = truths_of(left, batch, faults)?;
     let open: Vec<u32> = (0..u32::try_from(batch.rows()).map_err(too_many)?)
         .zip(&truths)
@@ -133,7 +143,7 @@ fn decided(
         .collect();
     let mut both = truths;
     if !open.is_empty() {
-        let part = Part::of(batch, &open)?;
+        let part = Part::of(batch, &open, right)?;
         let others = part.run(faults, |rows, faults| truths_of(right, rows, faults))?;
         for (other, row) in others.into_iter().zip(&part.rows) {
             both[*row] = match (both[*row], other) {
@@ -144,6 +154,43 @@ fn decided(
         }
     }
     Ok(Arc::new(BooleanArray::from(both)))
+}
+
+/// The rows of which something is true, and those of which it is false.
+struct Known {
+    holds: BooleanBuffer,
+    fails: BooleanBuffer,
+}
+
+fn known(expr: &Expr, batch: &Batch, faults: &mut RowFaults) -> Result<Known, Invalid> {
+    let column = expr.evaluate(batch, faults)?;
+    if expr.ty == SqlType::Null {
+        let none = BooleanBuffer::new_unset(batch.rows());
+        return Ok(Known {
+            holds: none.clone(),
+            fails: none,
+        });
+    }
+    let truths = column.as_boolean();
+    let (holds, fails) = (truths.values().clone(), !truths.values());
+    Ok(match truths.nulls() {
+        Some(nulls) => Known {
+            holds: &holds & nulls.inner(),
+            fails: &fails & nulls.inner(),
+        },
+        None => Known { holds, fails },
+    })
+}
+
+/// `AND` and `OR` of what is known of all rows.
+fn both_known(left: &Known, right: &Known, decisive: bool) -> ArrayRef {
+    let (holds, fails) = if decisive {
+        (&left.holds | &right.holds, &left.fails & &right.fails)
+    } else {
+        (&left.holds & &right.holds, &left.fails | &right.fails)
+    };
+    let valid = NullBuffer::new(&holds | &fails);
+    Arc::new(BooleanArray::new(holds, Some(valid)))
 }
 
 fn truths_of(
@@ -167,14 +214,20 @@ struct Part {
 }
 
 impl Part {
-    fn of(batch: &Batch, rows: &[u32]) -> Result<Self, Invalid> {
+    /// Columns that `reader` does not read are left out: nulls are in their places.
+    fn of(batch: &Batch, rows: &[u32], reader: &Expr) -> Result<Self, Invalid> {
         let numbers = rows.iter().map(|row| usize::try_from(*row));
         let numbers: Vec<usize> = numbers.collect::<Result<_, _>>().map_err(too_many)?;
         let batch = if rows.len() == batch.rows() {
             batch.clone()
         } else {
+            let nothing: ArrayRef = Arc::new(NullArray::new(rows.len()));
+            let mut columns = vec![nothing; batch.columns().len()];
             let rows = UInt32Array::from(rows.to_vec());
-            batch.take(&rows).map_err(of_arrow)?
+            for index in reader.columns() {
+                columns[index] = take(batch.column(index), &rows, None).map_err(of_arrow)?;
+            }
+            Batch::new(columns)
         };
         let rows = numbers;
         Ok(Self { batch, rows })

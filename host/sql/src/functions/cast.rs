@@ -17,7 +17,7 @@ use arrow_array::types::{
 
 use super::calendar::DAY;
 use super::decimal;
-use super::kernel::{broken, strict};
+use super::kernel::{broken, strict, sure};
 use super::types;
 use super::{arithmetic, text};
 use crate::cell::Value;
@@ -91,7 +91,7 @@ pub(super) fn outside(value: impl std::fmt::Display, to: SqlType) -> Fault {
 
 /// The same column, of another type that lies the same way.
 pub(super) fn retype(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
-    strict("AS", vec![operand], to, |inputs, _| {
+    sure("AS", vec![operand], to, |inputs, _| {
         Ok(inputs.column(0)?.clone())
     })
 }
@@ -273,7 +273,7 @@ pub(super) fn nearest(number: f64) -> Option<i64> {
     // 2^63: the first number beyond, which a double holds exactly.
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     let number = number.round();
-    (number >= -BEYOND && number < BEYOND).then_some(number as i64)
+    (-BEYOND..BEYOND).contains(&number).then_some(number as i64)
 }
 
 #[allow(

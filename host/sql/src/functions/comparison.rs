@@ -12,7 +12,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 
 use super::cast;
-use super::kernel::{Inputs, broken, strict};
+use super::kernel::{Inputs, broken, sure};
 use super::types::common_type;
 use crate::ast::BinaryOperator;
 use crate::expr::Expr;
@@ -81,7 +81,7 @@ pub(super) fn compare(
     let padded = |ty| matches!(ty, SqlType::Char { .. });
     let padded = padded(left.ty()) || padded(right.ty());
     let (left, right) = match ty.family() {
-        Family::Text | Family::Bytes => (left, right),
+        Family::Text | Family::Bytes => (typed(left, ty)?, typed(right, ty)?),
         // A comparison with `NULL` is unknown, of whatever type.
         Family::Null => {
             let unknown = crate::cell::Value::Null;
@@ -100,7 +100,7 @@ pub(super) fn compare(
         relation.name().to_owned()
     };
     let arguments = vec![left, right];
-    let done = strict(
+    let done = sure(
         name,
         arguments,
         SqlType::Boolean,
@@ -120,6 +120,14 @@ pub(super) fn compare(
         },
     );
     done.map(Some)
+}
+
+/// `NULL` as a value of the type, and anything else as it is.
+fn typed(expr: Expr, ty: SqlType) -> Result<Expr, Invalid> {
+    if expr.ty() == SqlType::Null {
+        return cast::cast(expr, ty);
+    }
+    Ok(expr)
 }
 
 fn numbers<T: ArrowPrimitiveType>(

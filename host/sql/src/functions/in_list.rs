@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use arrow_array::types::Int64Type;
 
-use super::kernel::strict;
-use super::{binary, cast, common_type, equal};
+use super::kernel::sure;
+use super::{binary, cast, common_type, equal, text};
 use crate::ast::BinaryOperator;
 use crate::cell::Value;
 use crate::expr::Expr;
@@ -33,7 +33,7 @@ pub(super) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
     if literals && list.len() >= LOOKED_UP_MIN && !padded {
         let looked_up = match ty.family() {
             Family::Whole => whole(cast(operand.clone(), ty)?, &list)?,
-            Family::Text => texts(operand.clone(), &list)?,
+            Family::Text => texts(text::text(operand.clone(), "IN")?, &list)?,
             _ => None,
         };
         if let Some(looked_up) = looked_up {
@@ -73,7 +73,7 @@ fn whole(operand: Expr, list: &[Expr]) -> Result<Option<Expr>, Invalid> {
     }
     let name = format!("IN {numbers:?}");
     let numbers: HashSet<i64> = numbers.into_iter().collect();
-    let found = strict(
+    let found = sure(
         name,
         vec![operand],
         SqlType::Boolean,
@@ -95,7 +95,7 @@ fn texts(operand: Expr, list: &[Expr]) -> Result<Option<Expr>, Invalid> {
     }
     let name = format!("IN {texts:?}");
     let texts: HashSet<Box<str>> = texts.into_iter().collect();
-    let found = strict(
+    let found = sure(
         name,
         vec![operand],
         SqlType::Boolean,

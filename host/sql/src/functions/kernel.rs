@@ -27,6 +27,7 @@ struct Strict<F> {
     /// With everything that it was resolved with, since a state is kept by what is computed.
     name: String,
     constants: Vec<Option<(Value, ArrayRef)>>,
+    can_fail: bool,
     work: F,
 }
 
@@ -45,6 +46,10 @@ where
 {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn can_fail(&self) -> bool {
+        self.can_fail
     }
 
     fn evaluate(
@@ -85,39 +90,61 @@ pub(super) fn strict<F>(
 where
     F: Fn(&Inputs<'_>, &mut RowFaults) -> Result<ArrayRef, Invalid> + Send + Sync + 'static,
 {
-    let literals = arguments.iter().filter_map(Expr::as_literal);
-    let literals: Vec<&Value> = literals.collect();
-    if literals.contains(&&Value::Null) {
-        return Ok(Expr::literal(Value::Null, ty));
-    }
-    let name = name.into();
-    if literals.len() == arguments.len() {
-        let constants = arguments.iter().map(|_| None).collect();
-        let function = Strict {
-            name,
-            constants,
-            work,
-        };
-        return folded(Expr::call(Arc::new(function), arguments, ty));
-    }
-    let mut constants = Vec::with_capacity(arguments.len());
-    let mut varying = Vec::with_capacity(arguments.len());
-    for argument in arguments {
-        if let Some(value) = argument.as_literal() {
-            let mut column = ColumnBuilder::new(argument.ty());
-            column.push(value.cell())?;
-            constants.push(Some((value.clone(), column.finish())));
-        } else {
-            constants.push(None);
-            varying.push(argument);
-        }
-    }
     let function = Strict {
-        name,
-        constants,
+        name: name.into(),
+        constants: Vec::new(),
+        can_fail: true,
         work,
     };
-    Ok(Expr::call(Arc::new(function), varying, ty))
+    function.of(arguments, ty)
+}
+
+/// The same for a function that never notes a fault.
+pub(super) fn sure<F>(
+    name: impl Into<String>,
+    arguments: Vec<Expr>,
+    ty: SqlType,
+    work: F,
+) -> Result<Expr, Invalid>
+where
+    F: Fn(&Inputs<'_>, &mut RowFaults) -> Result<ArrayRef, Invalid> + Send + Sync + 'static,
+{
+    let function = Strict {
+        name: name.into(),
+        constants: Vec::new(),
+        can_fail: false,
+        work,
+    };
+    function.of(arguments, ty)
+}
+
+impl<F> Strict<F>
+where
+    F: Fn(&Inputs<'_>, &mut RowFaults) -> Result<ArrayRef, Invalid> + Send + Sync + 'static,
+{
+    fn of(mut self, arguments: Vec<Expr>, ty: SqlType) -> Result<Expr, Invalid> {
+        let literals = arguments.iter().filter_map(Expr::as_literal);
+        let literals: Vec<&Value> = literals.collect();
+        if literals.contains(&&Value::Null) {
+            return Ok(Expr::literal(Value::Null, ty));
+        }
+        if literals.len() == arguments.len() {
+            self.constants = arguments.iter().map(|_| None).collect();
+            return folded(Expr::call(Arc::new(self), arguments, ty));
+        }
+        let mut varying = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            if let Some(value) = argument.as_literal() {
+                let mut column = ColumnBuilder::new(argument.ty());
+                column.push(value.cell())?;
+                self.constants.push(Some((value.clone(), column.finish())));
+            } else {
+                self.constants.push(None);
+                varying.push(argument);
+            }
+        }
+        Ok(Expr::call(Arc::new(self), varying, ty))
+    }
 }
 
 /// The value of an expression that reads no column, unless computing it fails.

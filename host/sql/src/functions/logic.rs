@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 
-use super::kernel::strict;
+use super::kernel::sure;
 use super::{cast, common_type};
 use crate::cell::Value;
 use crate::expr::{Arguments, Expr, Scalar};
@@ -25,7 +25,7 @@ pub(super) fn truth(operand: Expr, of: &str) -> Result<Expr, Invalid> {
 /// `NOT`: unknown stays unknown.
 pub(super) fn not(operand: Expr) -> Result<Expr, Invalid> {
     let operand = truth(operand, "NOT")?;
-    strict("NOT", vec![operand], SqlType::Boolean, |inputs, _| {
+    sure("NOT", vec![operand], SqlType::Boolean, |inputs, _| {
         let column = inputs.column(0)?.as_boolean();
         let truths = BooleanArray::new(!column.values(), column.nulls().cloned());
         Ok(Arc::new(truths))
@@ -51,6 +51,10 @@ impl Scalar for Question {
             Self::IsNotNull => "IS NOT NULL",
             Self::Is { .. } => "IS",
         }
+    }
+
+    fn can_fail(&self) -> bool {
+        false
     }
 
     fn evaluate(&self, arguments: &Arguments<'_>, _: &mut RowFaults) -> Result<ArrayRef, Invalid> {

@@ -1,6 +1,6 @@
 //! `LIKE`.
 
-use super::kernel::strict;
+use super::kernel::{strict, sure};
 use super::text::text;
 use crate::cell::Value;
 use crate::expr::Expr;
@@ -147,7 +147,7 @@ pub(super) fn like(operand: Expr, pattern: Expr, escape: Option<Expr>) -> Result
         let escape = escape_character(escape.as_deref()).map_err(invalid)?;
         let name = format!("LIKE {written:?} {escape:?}");
         let pattern = Pattern::parse(written, escape).map_err(invalid)?;
-        return strict(
+        return sure(
             name,
             vec![operand],
             SqlType::Boolean,
