@@ -11,6 +11,7 @@ mod decimal;
 mod in_list;
 mod interval;
 mod kernel;
+mod log;
 mod logic;
 mod moment;
 mod number;
@@ -334,10 +335,10 @@ pub(crate) fn difference(left: Expr, right: Expr, unit: TimeUnit) -> Result<Expr
 
 /// The columns of a function that gives several: their names and values. None if it is not one.
 pub(crate) fn row_columns(
-    _name: &str,
-    _arguments: &[Expr],
+    name: &str,
+    arguments: &[Expr],
 ) -> Option<Result<Vec<(String, Expr)>, Invalid>> {
-    None
+    log::columns(name, arguments)
 }
 
 fn one(name: &str, arguments: Vec<Expr>) -> Result<Expr, Invalid> {

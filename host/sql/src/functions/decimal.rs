@@ -117,13 +117,16 @@ pub(super) fn parse(text: &str, scale: u8) -> Option<i128> {
             return None;
         }
     }
+    if number == 0 {
+        return Some(0);
+    }
     let number = if negative { -number } else { number };
     let places = u8::try_from(shift.unsigned_abs()).ok();
     match (shift < 0, places) {
         (true, Some(places)) => rescale(number, places, 0),
         (true, None) => Some(0),
         (false, Some(places)) => number.checked_mul(power_of_ten(places)?),
-        (false, None) => (number == 0).then_some(0),
+        (false, None) => None,
     }
 }
 

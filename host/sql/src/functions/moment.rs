@@ -187,7 +187,7 @@ pub(super) fn extract(unit: TimeUnit, operand: Expr) -> Result<Expr, Invalid> {
                 TimeUnit::Hour => (HOUR, Some(DAY)),
                 TimeUnit::Minute => (MINUTE, Some(HOUR)),
                 TimeUnit::Second => (SECOND, Some(MINUTE)),
-                TimeUnit::Millisecond => (1, Some(SECOND)),
+                TimeUnit::Millisecond => (1, Some(MINUTE)),
                 TimeUnit::Epoch => (SECOND, None),
                 _ => return Err(has_no(unit, &operand)),
             };
@@ -242,7 +242,8 @@ fn field(unit: TimeUnit, millis: i64) -> Option<i64> {
         TimeUnit::Hour => Some(of_day / HOUR),
         TimeUnit::Minute => Some(of_day % HOUR / MINUTE),
         TimeUnit::Second => Some(of_day % MINUTE / SECOND),
-        TimeUnit::Millisecond => Some(of_day % SECOND),
+        // The seconds count among them, as elsewhere in SQL.
+        TimeUnit::Millisecond => Some(of_day % MINUTE),
         TimeUnit::Year => Some(i64::from(date()?.year())),
         TimeUnit::Quarter => Some(i64::from(date()?.month0() / 3 + 1)),
         TimeUnit::Month => Some(i64::from(date()?.month())),

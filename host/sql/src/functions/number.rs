@@ -17,9 +17,9 @@ pub(super) fn abs(operand: Expr) -> Result<Expr, Invalid> {
     strict("ABS", vec![operand], ty, move |inputs, faults| {
         match ty.family() {
             Family::Whole => {
-                inputs.map::<Int64Type, Int64Type>(faults, i64::checked_abs, |number| {
-                    outside(number, ty)
-                })
+                let (_, high) = super::arithmetic::range(ty);
+                let work = |number: i64| number.checked_abs().filter(|size| *size <= high);
+                inputs.map::<Int64Type, Int64Type>(faults, work, |number| outside(number, ty))
             }
             Family::Decimal => {
                 let work = i128::checked_abs;

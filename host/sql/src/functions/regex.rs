@@ -280,8 +280,10 @@ fn replaced(
     out: &mut String,
 ) -> Result<(), Fault> {
     let Which { start, occurrence } = which;
-    let (Ok(start), Ok(occurrence)) = (usize::try_from(start - 1), usize::try_from(occurrence))
-    else {
+    let (Ok(start), Ok(occurrence)) = (
+        usize::try_from(start.saturating_sub(1)),
+        usize::try_from(occurrence),
+    ) else {
         let message = format!(
             "REGEX_REPLACE begins at 1 or later, not at {start}, and replaces no match \
              before the first, not {occurrence}"

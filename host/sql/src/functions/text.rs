@@ -287,7 +287,9 @@ pub(super) fn position(wanted: Expr, within: Expr, from: Option<Expr>) -> Result
             };
             Ok(inputs.rows::<Int64Type>(faults, |row| {
                 let text = within.get(row);
-                let skipped = from.as_ref().map_or(0, |from| place(from.get(row) - 1));
+                let skipped = from
+                    .as_ref()
+                    .map_or(0, |from| place(from.get(row).saturating_sub(1)));
                 let begin = byte_of(text, skipped);
                 let Some(found) = text[begin..].find(wanted.get(row)) else {
                     return Ok(Some(0));

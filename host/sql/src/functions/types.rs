@@ -103,46 +103,48 @@ fn decimal(whole: u8, scale: u8) -> SqlType {
     }
 }
 
+/// The digits of two exact numbers of which one has a point.
+fn exact(left: SqlType, right: SqlType) -> Option<((u8, u8), (u8, u8))> {
+    let with_point = [left, right]
+        .iter()
+        .any(|ty| ty.family() == Family::Decimal);
+    digits(left).zip(digits(right)).filter(|_| with_point)
+}
+
 /// The type of a sum or difference of numbers.
 pub(super) fn sum(left: SqlType, right: SqlType) -> Option<SqlType> {
-    if left.family() == Family::Decimal || right.family() == Family::Decimal {
-        if let (Some((p1, s1)), Some((p2, s2))) = (digits(left), digits(right)) {
-            let whole = whole(p1, s1).max(whole(p2, s2));
-            return Some(decimal(whole.saturating_add(1), s1.max(s2)));
-        }
+    if let Some(((p1, s1), (p2, s2))) = exact(left, right) {
+        let whole = whole(p1, s1).max(whole(p2, s2));
+        return Some(decimal(whole.saturating_add(1), s1.max(s2)));
     }
     arithmetic(left, right)
 }
 
 /// The type of a product of numbers.
 pub(super) fn product(left: SqlType, right: SqlType) -> Option<SqlType> {
-    if left.family() == Family::Decimal || right.family() == Family::Decimal {
-        if let (Some((p1, s1)), Some((p2, s2))) = (digits(left), digits(right)) {
-            let precision = p1.saturating_add(p2);
-            let scale = s1.saturating_add(s2);
-            let most = DIGITS_MAX.saturating_sub(whole(precision, scale));
-            let scale = scale.min(most.max(s1).max(QUOTIENT_SCALE_MIN));
-            return Some(decimal(whole(precision, s1.saturating_add(s2)), scale));
-        }
+    if let Some(((p1, s1), (p2, s2))) = exact(left, right) {
+        let precision = p1.saturating_add(p2);
+        let scale = s1.saturating_add(s2);
+        let most = DIGITS_MAX.saturating_sub(whole(precision, scale));
+        let scale = scale.min(most.max(s1).max(QUOTIENT_SCALE_MIN));
+        return Some(decimal(whole(precision, s1.saturating_add(s2)), scale));
     }
     arithmetic(left, right)
 }
 
 /// The type of a quotient of numbers.
 pub(super) fn quotient(left: SqlType, right: SqlType) -> Option<SqlType> {
-    if left.family() == Family::Decimal || right.family() == Family::Decimal {
-        if let (Some((p1, s1)), Some((p2, s2))) = (digits(left), digits(right)) {
-            let most = if p1.max(p2) <= AWS_DIGITS_MAX {
-                AWS_DIGITS_MAX
-            } else {
-                DIGITS_MAX
-            };
-            let whole = whole(p1, s1).saturating_add(s2);
-            let scale = s1.saturating_add(p2).saturating_add(1);
-            let scale = scale.max(QUOTIENT_SCALE_MIN);
-            let scale = scale.min(most.saturating_sub(whole).max(s1));
-            return Some(decimal(whole, scale));
-        }
+    if let Some(((p1, s1), (p2, s2))) = exact(left, right) {
+        let most = if p1.max(p2) <= AWS_DIGITS_MAX {
+            AWS_DIGITS_MAX
+        } else {
+            DIGITS_MAX
+        };
+        let whole = whole(p1, s1).saturating_add(s2);
+        let scale = s1.saturating_add(p2).saturating_add(1);
+        let scale = scale.max(QUOTIENT_SCALE_MIN);
+        let scale = scale.min(most.saturating_sub(whole).max(s1));
+        return Some(decimal(whole, scale));
     }
     arithmetic(left, right)
 }
