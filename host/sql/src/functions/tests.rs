@@ -1,4 +1,6 @@
+mod casts;
 mod evaluate;
+mod laws;
 
 use evaluate::{LITERALS, Literals, evaluate_with};
 
@@ -304,6 +306,12 @@ fn dates_are_read_and_written_in_patterns_of_letters() {
             "6 September 09",
         ),
         ("TIME_TO_CHAR('kk''h''mm', TIME '00:07:00')", "24h07"),
+    ]);
+}
+
+#[test]
+fn moments_are_numbers_and_have_parts() {
+    check(&[
         ("TO_TIMESTAMP(1521937537042)", "2018-03-25 00:25:37.042"),
         (
             "TO_TIMESTAMP(CAST(9223372036854775807 AS BIGINT))",

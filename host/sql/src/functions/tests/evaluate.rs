@@ -184,6 +184,12 @@ impl Binder {
                 branches,
                 otherwise,
             } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
+            _ => self.bind_function(expression),
+        }
+    }
+
+    fn bind_function(&mut self, expression: &Expression) -> Result<Expr, Invalid> {
+        match &expression.kind {
             ExpressionKind::Cast { operand, ty } => functions::cast(self.bind(operand)?, *ty),
             ExpressionKind::Round { operand, up, unit } => {
                 functions::round_to(self.bind(operand)?, *up, *unit)
