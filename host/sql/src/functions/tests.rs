@@ -1,5 +1,6 @@
 mod casts;
 mod evaluate;
+mod hostile;
 mod laws;
 
 use evaluate::{LITERALS, Literals, evaluate_with};
