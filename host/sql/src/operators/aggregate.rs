@@ -5,6 +5,7 @@
 
 mod answers;
 mod groups;
+mod hash;
 mod index;
 mod panes;
 mod runs;
@@ -67,6 +68,8 @@ struct Inputs {
     types: Vec<SqlType>,
     /// When a row was, for windows that go by it.
     time: Option<Expr>,
+    /// Whether that is `ROWTIME`, and what tells that a window is over too: time never falls.
+    in_order: bool,
     /// The column of a watermark and how late its rows may be.
     watermark: Option<(Expr, Millis)>,
     keys: Vec<Expr>,
@@ -127,6 +130,7 @@ impl Aggregate {
         Ok(Self {
             inputs: Inputs {
                 types: types_of(&step.input.rows),
+                in_order: watermark.is_none() && time.as_ref().and_then(Expr::as_column) == Some(0),
                 time,
                 watermark,
                 keys: step.keys.clone(),

@@ -7,6 +7,7 @@ use arrow_array::types::{Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_buffer::NullBuffer;
 
+use super::hash::KeyHash;
 use crate::cell::{Cell, Value};
 use crate::fault::Invalid;
 use crate::key::{RowKeys, put_key, take_value};
@@ -96,9 +97,9 @@ impl Key<'_> {
 #[derive(Default)]
 pub struct KeyIndex {
     null: Option<usize>,
-    wholes: HashMap<i64, usize>,
-    texts: HashMap<Box<str>, usize>,
-    others: HashMap<Box<[u8]>, usize>,
+    wholes: HashMap<i64, usize, KeyHash>,
+    texts: HashMap<Box<str>, usize, KeyHash>,
+    others: HashMap<Box<[u8]>, usize, KeyHash>,
 }
 
 impl KeyIndex {

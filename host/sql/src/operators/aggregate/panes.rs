@@ -10,10 +10,11 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::answers::{Answered, Answers};
 use super::groups::Groups;
-use super::index::{Key, KeyIndex, KeyShape};
+use super::index::{Key, KeyIndex, KeyShape, Keys};
 use crate::batch::Millis;
 use crate::fault::Invalid;
 use crate::operator::Out;
@@ -192,6 +193,42 @@ impl Panes {
             Placed::Revises(group)
         } else {
             Placed::In(group)
+        }
+    }
+
+    /// Until when rows in order are in the same pane as the one before, and end no window.
+    pub fn end_of_spot(&self, clock: Millis) -> Millis {
+        let Some(spot) = self.spot else {
+            return clock;
+        };
+        if spot.last_end <= clock || !self.open.contains_key(&spot.pane) {
+            return clock;
+        }
+        self.due.min(spot.pane.saturating_add(self.pane))
+    }
+
+    /// Finds the groups of rows that follow each other in the pane of the row before them.
+    pub fn place_run(
+        &mut self,
+        keys: &Keys<'_>,
+        rows: Range<usize>,
+        (order, groups): (u64, &mut Groups),
+        taken: &mut Vec<usize>,
+    ) {
+        let Some(spot) = self.spot else {
+            return;
+        };
+        let (start, end) = (spot.pane, spot.pane.saturating_add(self.pane));
+        let pane = self.open.entry(start).or_default();
+        for row in rows {
+            let key = keys.get(row);
+            let group = pane.index.get(key).unwrap_or_else(|| {
+                let group = groups.open(key.to_bytes(), order + row as u64, start, end);
+                pane.index.insert(key, group);
+                pane.groups.push(group);
+                group
+            });
+            taken.push(group);
         }
     }
 

@@ -54,9 +54,11 @@ impl<'a> Rows<'a> {
         let rows = self.batch.rows();
         let keys = Keys::new(&self.evaluated.keys, &to.inputs.key_types, rows);
         let mut failing = faults.iter().peekable();
-        for (number, order) in (0..rows).zip(self.order..) {
-            let rowtime = self.batch.rowtimes().value(number);
-            to.now.rowtime = to.now.rowtime.max(rowtime);
+        let rowtimes = self.batch.rowtimes().values();
+        let mut number = 0;
+        while number < rows {
+            let order = self.order + number as u64;
+            to.now.rowtime = to.now.rowtime.max(rowtimes[number]);
             let fault = failing.next_if(|(row, _)| *row == number);
             self.turn_clock(to, number, fault.is_none());
             if to.now.clock >= to.due() {
@@ -67,6 +69,7 @@ impl<'a> Rows<'a> {
                 self.leave_out(to, number)?;
                 let faulted = self.faulted(to, number, fault.clone());
                 out.faults.push(faulted);
+                number += 1;
                 continue;
             }
             let row = Row {
@@ -75,6 +78,21 @@ impl<'a> Rows<'a> {
                 order,
             };
             self.take(to, row, out)?;
+            number += 1;
+            if let (Windows::Panes(panes), true) = (&mut to.windows, to.inputs.in_order) {
+                let next_fault = failing.peek().map_or(rows, |(row, _)| *row);
+                let end = panes.end_of_spot(to.now.clock);
+                let same = rowtimes[number..next_fault].partition_point(|time| *time < end);
+                let run = number..number + same;
+                panes.place_run(&keys, run, (self.order, &mut to.groups), &mut self.taken);
+                number += same;
+            }
+        }
+        if let Some(last) = rowtimes.last() {
+            to.now.rowtime = to.now.rowtime.max(*last);
+            if to.inputs.watermark.is_none() {
+                to.now.clock = to.now.clock.max(*last);
+            }
         }
         self.add(to)
     }
