@@ -11,6 +11,8 @@ use crate::cell::Value;
 use crate::fault::{Invalid, RowFaults};
 use crate::ty::SqlType;
 
+pub(crate) use self::evaluate::of_arrow;
+
 /// An expression with the type of its values.
 #[derive(Clone, Debug)]
 pub struct Expr {

@@ -1,11 +1,15 @@
 //! What a query does, with every name resolved and every type known: a tree of steps, from which
 //! `operators` makes the ones that run.
 
+mod needed;
+
 use crate::aggregate::AggregateCall;
 use crate::analytic::AnalyticCall;
 use crate::batch::Millis;
 use crate::expr::Expr;
 use crate::ty::RowType;
+
+pub use self::needed::Needed;
 
 /// A stream of an application, by its place in the list of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

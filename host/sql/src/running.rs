@@ -33,6 +33,8 @@ pub struct RunningQuery {
     feeds: Vec<(StreamId, Option<Port>)>,
     /// Rows of the saved state that no step took up.
     orphans: Vec<Vec<u8>>,
+    /// No row that it gives from now on is older.
+    told: Option<Millis>,
 }
 
 /// One of the inputs of a step.
@@ -90,6 +92,7 @@ impl RunningQuery {
             nodes: Vec::new(),
             feeds: Vec::new(),
             orphans: Vec::new(),
+            told: None,
         };
         query.put(plan, 0)?;
         Ok(query)
@@ -227,8 +230,16 @@ impl RunningQuery {
         self.turn(Turn::End, out)
     }
 
+    /// No row that it gives from now on has a `ROWTIME` before this one. None: nothing is known.
+    pub fn time_after(&self) -> Option<Millis> {
+        self.told
+    }
+
     /// Lets each step do what there is to do, those in front first.
     fn turn(&mut self, turn: Turn, out: &mut Out) -> Result<(), Invalid> {
+        if let (true, Turn::Time(time)) = (self.nodes.is_empty(), turn) {
+            self.told = self.told.max(Some(time));
+        }
         for index in 0..self.nodes.len() {
             let node = &mut self.nodes[index];
             let mut given = Out::default();
@@ -238,6 +249,7 @@ impl RunningQuery {
             let batches = together(given.batches)?;
             let Some(port) = node.next else {
                 out.batches.extend(batches);
+                self.told = self.told.max(time);
                 continue;
             };
             let next = &mut self.nodes[port.node];
