@@ -8,6 +8,7 @@ mod letters;
 mod log_reader;
 mod plugin;
 mod serve;
+mod sql;
 mod stream;
 mod table;
 mod version;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     /// Look at the tables of a server
     #[command(subcommand)]
     Table(table::TableCommand),
+    /// Query a stream with continuous SQL, or test a program of it
+    Sql(sql::SqlArgs),
     /// Show live records going through a component into objects, on a data directory of its own
     Demo(demo::DemoArgs),
     /// Say which version this is
@@ -56,6 +59,7 @@ impl Command {
             Self::App(command) => in_runtime(command.run()),
             Self::Delivery(command) => in_runtime(command.run()),
             Self::Table(command) => in_runtime(command.run()),
+            Self::Sql(args) => in_runtime(args.run()),
             Self::Demo(args) => in_runtime(demo::run(args)),
             Self::Version(args) => version::run(&args),
             // No thread of ours beside it: each would take from its memory.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMillisecondType;
+use arrow_array::types::{Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMillisecondArray, UInt32Array};
 use arrow_schema::ArrowError;
 
@@ -85,6 +85,22 @@ impl Batch {
             columns.push(arrow_select::concat::concat(&parts)?);
         }
         Ok(Self::new(columns))
+    }
+}
+
+/// The moment that a column has in the first row: a timestamp, or milliseconds since 1970. None if
+/// there is no row, or no moment in it.
+pub fn first_moment(batch: &Batch, column: usize) -> Option<Millis> {
+    let column = batch.columns.get(column)?;
+    if batch.rows == 0 || column.is_null(0) {
+        return None;
+    }
+    let timestamps = column.as_primitive_opt::<TimestampMillisecondType>();
+    let numbers = column.as_primitive_opt::<Int64Type>();
+    match (timestamps, numbers) {
+        (Some(timestamps), _) => Some(timestamps.value(0)),
+        (None, Some(numbers)) => Some(numbers.value(0)),
+        (None, None) => None,
     }
 }
 

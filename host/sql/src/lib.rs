@@ -33,7 +33,7 @@ pub mod reference;
 mod running;
 mod ty;
 
-pub use batch::{BATCH_ROWS_MAX, Batch, Millis};
+pub use batch::{BATCH_ROWS_MAX, Batch, Millis, first_moment};
 pub use fault::{Fault, FaultKind, Invalid, Place};
 pub use operator::{FaultedRow, StateWriter};
 pub use plan::{StreamId, TableId};

@@ -23,7 +23,7 @@ pub(crate) use describe::summary;
 pub(crate) use put::{Batch, Waiting};
 pub(crate) use reading::{Read, Reading};
 pub(crate) use shapes::Landed;
-pub(crate) use tail::{Begin, Since};
+pub(crate) use tail::{Begin, Framed, Since, Tail, each};
 
 use super::letters;
 use crate::failure::Failure;

@@ -207,6 +207,11 @@ impl InputSchema {
         &self.columns
     }
 
+    /// How many of the last columns of [`Self::row_type`] `*` leaves out.
+    pub fn hidden_columns(&self) -> usize {
+        self.metadata().len()
+    }
+
     /// Rows of a stream: `ROWTIME`, the declared columns, then [`Self::metadata`].
     pub fn row_type(&self) -> RowType {
         let metadata = self.metadata().into_iter().map(Metadata::column);

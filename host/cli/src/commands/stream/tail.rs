@@ -5,6 +5,7 @@
 
 mod cursor;
 mod follow;
+mod framed;
 mod line;
 mod lineage;
 mod merge;
@@ -13,6 +14,7 @@ mod select;
 mod since;
 mod visible;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -23,9 +25,10 @@ use follow::Following;
 use line::{Format, FormatName};
 use print::Printing;
 use select::Selection;
+pub(crate) use framed::{Framed, each};
 pub(crate) use since::{Begin, Since};
 
-use crate::client::TargetArgs;
+use crate::client::{CallError, Target, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
 
@@ -91,4 +94,29 @@ async fn print(count: Option<usize>, following: &mut Following) -> Result<(), Fa
         out.clear();
     }
     Ok(())
+}
+
+/// All records of a stream, merged as they arrived, for what makes something else of them.
+pub(crate) struct Tail(Following);
+
+impl Tail {
+    pub(crate) async fn begin(
+        target: Arc<Target>,
+        begin: Begin,
+        stream: &str,
+    ) -> Result<Self, CallError> {
+        let everything = Selection::new(None, None);
+        let printing = Printing::new(stream, everything, Format::Framed);
+        Following::begin(target, begin, printing).await.map(Self)
+    }
+
+    /// Appends the records that come next to `out`, framed, `records_max` at most. Returns how
+    /// many; `None` once every shard was read to its end. Who stops waiting loses nothing.
+    pub(crate) async fn next(
+        &mut self,
+        out: &mut Vec<u8>,
+        records_max: usize,
+    ) -> Result<Option<usize>, CallError> {
+        self.0.next(out, records_max).await
+    }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 use types::Timestamp;
 
+use super::framed::Framed;
 use super::visible;
 use crate::output;
 
@@ -39,6 +40,8 @@ pub(super) enum Format {
     Json,
     Pretty { is_coloured: bool },
     Raw,
+    /// For a program that reads on.
+    Framed,
 }
 
 /// A record to be written.
@@ -95,9 +98,20 @@ impl Format {
             Self::Json => json(out, record)?,
             Self::Pretty { is_coloured } => pretty(out, record, is_coloured),
             Self::Raw => out.extend_from_slice(record.data),
+            Self::Framed => framed(record).write(out)?,
         }
         out.push(b'\n');
         Ok(())
+    }
+}
+
+fn framed<'a>(record: &Shown<'a>) -> Framed<'a> {
+    Framed {
+        arrival: record.arrival_at.0,
+        shard: record.shard,
+        sequence_number: record.sequence_number,
+        partition_key: record.partition_key,
+        data: record.data,
     }
 }
 

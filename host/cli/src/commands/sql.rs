@@ -1,0 +1,39 @@
+//! `millrace sql`: continuous SQL over a stream of a server, and programs tested without one.
+
+mod live;
+mod schema;
+mod source;
+mod test;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+
+/// A query of a stream, or one of the commands below.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SqlArgs {
+    #[command(subcommand)]
+    command: Option<SqlCommand>,
+    #[command(flatten)]
+    query: Option<live::LiveArgs>,
+}
+
+#[derive(Subcommand)]
+enum SqlCommand {
+    /// Run a program over records of a file, and compare its rows with those of another file
+    Test(test::TestArgs),
+}
+
+impl SqlArgs {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match (self.command, self.query) {
+            (Some(SqlCommand::Test(args)), _) => test::run(&args),
+            (None, Some(args)) => live::run(&args).await,
+            (None, None) => Err(Failure::Unable(
+                "a query is needed, or one of the commands that `millrace sql --help` lists"
+                    .to_owned(),
+            )),
+        }
+    }
+}
