@@ -2,7 +2,7 @@
 //! of values and copies nothing.
 
 use super::escapes::unescape;
-use super::path::{Node, ROOT, Shape, Slot};
+use super::path::{Members, Node, ROOT, Shape, Slot};
 
 /// Arrays and objects in each other below a wanted value, at most. A document that is nested deeper
 /// is refused.
@@ -87,12 +87,16 @@ pub struct Broken {
     pub what: &'static str,
 }
 
+/// The text is broken where the scanner stands; the scanner knows why.
+struct Stop;
+
 /// Goes through a text.
 pub struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     pub at: usize,
     rows_max: usize,
+    what: &'static str,
 }
 
 impl<'a> Scanner<'a> {
@@ -104,6 +108,7 @@ impl<'a> Scanner<'a> {
             bytes,
             at,
             rows_max,
+            what: "",
         }
     }
 
@@ -113,17 +118,19 @@ impl<'a> Scanner<'a> {
     ///
     /// A text that is not JSON, or a document in which nothing can be where it is wanted.
     pub fn document(&mut self, shape: &Shape, found: &mut Found) -> Result<bool, Broken> {
+        self.next_document(shape, found).map_err(|Stop| Broken {
+            at: self.at,
+            what: self.what,
+        })
+    }
+
+    fn next_document(&mut self, shape: &Shape, found: &mut Found) -> Result<bool, Stop> {
         self.space();
         let Some(first) = self.peek() else {
             return Ok(false);
         };
         if !matches!(first, b'{' | b'[') && shape.nodes[ROOT].slot.is_none() {
-            let begin = self.at;
-            self.scalar()?;
-            return Err(Broken {
-                at: begin,
-                what: "neither an object nor an array",
-            });
+            return Err(self.stop("neither an object nor an array"));
         }
         found.begin(shape);
         self.value(shape, ROOT, found)?;
@@ -134,9 +141,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// Calls itself once for each step of a path, of which there are few.
-    fn value(&mut self, shape: &Shape, at: usize, found: &mut Found) -> Result<Span, Broken> {
+    fn value(&mut self, shape: &Shape, at: usize, found: &mut Found) -> Result<Kind, Stop> {
         let node = &shape.nodes[at];
-        let span = match (self.peek(), node.rows) {
+        let from = self.at;
+        let kind = match (self.peek(), node.rows) {
             _ if node.is_leaf() => self.skip()?,
             (_, Some(row)) => self.rows(shape, row, found)?,
             (Some(b'{'), None) => self.object(shape, node, found)?,
@@ -144,55 +152,51 @@ impl<'a> Scanner<'a> {
             (_, None) => self.scalar()?,
         };
         if let Some(slot) = node.slot {
+            let quote = usize::from(matches!(kind, Kind::Text | Kind::Escaped));
+            let span = Span {
+                kind,
+                from: from + quote,
+                to: self.at - quote,
+            };
             found.put(slot, span);
         }
-        Ok(span)
-    }
-
-    fn composite(&self, from: usize) -> Span {
-        Span {
-            kind: Kind::Composite,
-            from,
-            to: self.at,
-        }
+        Ok(kind)
     }
 
     /// Reads an array whose elements are rows, or the only row.
-    fn rows(&mut self, shape: &Shape, row: usize, found: &mut Found) -> Result<Span, Broken> {
+    fn rows(&mut self, shape: &Shape, row: usize, found: &mut Found) -> Result<Kind, Stop> {
         // The last of several members of one name counts.
         found.begin_rows();
         if self.peek() != Some(b'[') {
             found.add_row();
             return self.value(shape, row, found);
         }
-        let from = self.at;
         self.at += 1;
         let mut more = self.opened(b']');
         while more {
             if found.row_count == self.rows_max {
-                return Err(self.broken("more rows than a record may have"));
+                return Err(self.stop("more rows than a record may have"));
             }
             found.add_row();
             self.value(shape, row, found)?;
             more = self.next(b']')?;
         }
-        Ok(self.composite(from))
+        Ok(Kind::Composite)
     }
 
-    fn object(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Span, Broken> {
-        let from = self.at;
+    fn object(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Kind, Stop> {
         self.at += 1;
         let mut expected = 0;
         let mut more = self.opened(b'}');
         while more {
-            let name = self.name()?;
-            let child = if name.kind == Kind::Text {
-                let name = &self.bytes[name.from..name.to];
-                node.members.find(name, &mut expected)
-            } else {
-                let mut text = String::new();
-                unescape(&self.text[name.from..name.to], &mut text);
-                node.members.find(text.as_bytes(), &mut expected)
+            let child = match node.members.expected(expected) {
+                Some((name, child)) if self.is_named(name) => {
+                    expected += 1;
+                    self.at += name.len() + 2;
+                    self.colon()?;
+                    Some(child)
+                }
+                _ => self.member(&node.members, &mut expected)?,
             };
             match child {
                 Some(child) => self.value(shape, child, found)?,
@@ -200,11 +204,10 @@ impl<'a> Scanner<'a> {
             };
             more = self.next(b'}')?;
         }
-        Ok(self.composite(from))
+        Ok(Kind::Composite)
     }
 
-    fn array(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Span, Broken> {
-        let from = self.at;
+    fn array(&mut self, shape: &Shape, node: &Node, found: &mut Found) -> Result<Kind, Stop> {
         self.at += 1;
         let mut index = 0;
         let mut more = self.opened(b']');
@@ -216,7 +219,7 @@ impl<'a> Scanner<'a> {
             index += 1;
             more = self.next(b']')?;
         }
-        Ok(self.composite(from))
+        Ok(Kind::Composite)
     }
 
     /// After an opening bracket: whether something stands in it.
@@ -230,7 +233,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After a value: whether another one follows.
-    fn next(&mut self, close: u8) -> Result<bool, Broken> {
+    fn next(&mut self, close: u8) -> Result<bool, Stop> {
         self.space();
         let byte = self.peek();
         self.at += 1;
@@ -242,30 +245,51 @@ impl<'a> Scanner<'a> {
             return Ok(false);
         }
         self.at -= 1;
-        Err(self.broken("neither a comma nor the end of what was opened"))
+        Err(self.stop("neither a comma nor the end of what was opened"))
     }
 
-    /// The name of a member, with the colon behind it.
-    fn name(&mut self) -> Result<Span, Broken> {
-        if self.peek() != Some(b'"') {
-            return Err(self.broken("no name of a member"));
+    /// Whether a name stands here.
+    fn is_named(&self, name: &[u8]) -> bool {
+        let quoted = self.bytes.get(self.at..self.at + name.len() + 2);
+        matches!(quoted, Some([b'"', here @ .., b'"']) if here == name)
+    }
+
+    /// Reads the name of a member and tells where its value belongs.
+    fn member(&mut self, members: &Members, expected: &mut usize) -> Result<Option<usize>, Stop> {
+        let from = self.at + 1;
+        let kind = self.name()?;
+        let name = &self.text[from..self.at - 1];
+        self.colon()?;
+        if kind == Kind::Text {
+            return Ok(members.find(name.as_bytes(), expected));
         }
-        let name = self.string()?;
+        let mut text = String::new();
+        unescape(name, &mut text);
+        Ok(members.find(text.as_bytes(), expected))
+    }
+
+    fn name(&mut self) -> Result<Kind, Stop> {
+        if self.peek() != Some(b'"') {
+            return Err(self.stop("no name of a member"));
+        }
+        self.string()
+    }
+
+    fn colon(&mut self) -> Result<(), Stop> {
         self.space();
         if self.peek() != Some(b':') {
-            return Err(self.broken("no colon behind a name"));
+            return Err(self.stop("no colon behind a name"));
         }
         self.at += 1;
         self.space();
-        Ok(name)
+        Ok(())
     }
 
     /// Goes over a value whatever it is.
-    fn skip(&mut self) -> Result<Span, Broken> {
+    fn skip(&mut self) -> Result<Kind, Stop> {
         if !matches!(self.peek(), Some(b'{' | b'[')) {
             return self.scalar();
         }
-        let from = self.at;
         let mut open = Open::default();
         loop {
             // Here a value begins.
@@ -273,12 +297,12 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
                     if !open.push(bracket == b'{') {
-                        return Err(self.broken("arrays or objects nested too deep"));
+                        return Err(self.stop("arrays or objects nested too deep"));
                     }
                     self.at += 1;
                     more = self.opened(open.close());
                     if !more && open.pop() {
-                        return Ok(self.composite(from));
+                        return Ok(Kind::Composite);
                     }
                 }
                 _ => {
@@ -288,38 +312,38 @@ impl<'a> Scanner<'a> {
             while !more {
                 more = self.next(open.close())?;
                 if !more && open.pop() {
-                    return Ok(self.composite(from));
+                    return Ok(Kind::Composite);
                 }
             }
             if open.in_object() {
                 self.name()?;
+                self.colon()?;
             }
         }
     }
 
-    fn scalar(&mut self) -> Result<Span, Broken> {
+    fn scalar(&mut self) -> Result<Kind, Stop> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true", Kind::True),
             Some(b'f') => self.word("false", Kind::False),
             Some(b'n') => self.word("null", Kind::Null),
-            _ => Err(self.broken("no value")),
+            _ => Err(self.stop("no value")),
         }
     }
 
-    fn word(&mut self, word: &str, kind: Kind) -> Result<Span, Broken> {
+    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, Stop> {
         let from = self.at;
         let to = from + word.len();
         if self.bytes.get(from..to) != Some(word.as_bytes()) {
-            return Err(self.broken("no value"));
+            return Err(self.stop("no value"));
         }
         self.at = to;
-        Ok(Span { kind, from, to })
+        Ok(kind)
     }
 
-    fn number(&mut self) -> Result<Span, Broken> {
-        let from = self.at;
+    fn number(&mut self) -> Result<Kind, Stop> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -339,55 +363,51 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        let kind = Kind::Number;
-        let to = self.at;
-        Ok(Span { kind, from, to })
+        Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Broken> {
+    fn digits(&mut self) -> Result<(), Stop> {
         let from = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
         if self.at == from {
-            return Err(self.broken("no digit in a number"));
+            return Err(self.stop("no digit in a number"));
         }
         Ok(())
     }
 
-    fn string(&mut self) -> Result<Span, Broken> {
+    fn string(&mut self) -> Result<Kind, Stop> {
         self.at += 1;
-        let from = self.at;
         let mut kind = Kind::Text;
         loop {
             self.plain();
             match self.peek() {
                 Some(b'"') => {
-                    let to = self.at;
                     self.at += 1;
-                    return Ok(Span { kind, from, to });
+                    return Ok(kind);
                 }
                 Some(b'\\') => {
                     kind = Kind::Escaped;
                     self.escape()?;
                 }
-                Some(_) => return Err(self.broken("a control character in a string")),
-                None => return Err(self.broken("a string without an end")),
+                Some(_) => return Err(self.stop("a control character in a string")),
+                None => return Err(self.stop("a string without an end")),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), Broken> {
+    fn escape(&mut self) -> Result<(), Stop> {
         let length = match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => {
                 let digits = self.bytes.get(self.at + 2..self.at + 6);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.broken("a bad escape in a string"));
+                    return Err(self.stop("a bad escape in a string"));
                 }
                 6
             }
-            _ => return Err(self.broken("a bad escape in a string")),
+            _ => return Err(self.stop("a bad escape in a string")),
         };
         self.at += length;
         Ok(())
@@ -420,8 +440,9 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn broken(&self, what: &'static str) -> Broken {
-        Broken { at: self.at, what }
+    fn stop(&mut self, what: &'static str) -> Stop {
+        self.what = what;
+        Stop
     }
 }
 

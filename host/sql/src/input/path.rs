@@ -126,15 +126,15 @@ pub struct Members {
 }
 
 impl Members {
-    /// The node of a member. `expected` is the number of the one that comes next where documents
-    /// have the order of the schema.
+    /// The name and the node of the member with a number in the order of the schema.
+    pub fn expected(&self, number: usize) -> Option<(&[u8], usize)> {
+        let (name, node) = self.list.get(number)?;
+        Some((name, *node))
+    }
+
+    /// The node of a member. `expected` becomes the number of the one that comes next where
+    /// documents have the order of the schema.
     pub fn find(&self, name: &[u8], expected: &mut usize) -> Option<usize> {
-        if let Some((next, node)) = self.list.get(*expected)
-            && **next == *name
-        {
-            *expected += 1;
-            return Some(*node);
-        }
         let at = if self.list.len() > COMPARED_MEMBERS_MAX {
             *self.by_name.get(name)?
         } else {
