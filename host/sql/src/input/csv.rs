@@ -5,6 +5,7 @@ use memchr::{memchr, memchr2};
 
 use super::json::Broken;
 use super::schema::Delimiters;
+use crate::fault::FaultKind;
 
 /// A field, and where it lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +32,14 @@ enum End {
 }
 
 /// Goes through a text row by row.
-pub struct Rows<'a> {
+pub struct Lines<'a> {
     text: &'a [u8],
     pub at: usize,
     row: &'a [u8],
     column: &'a [u8],
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Lines<'a> {
     pub fn new(text: &'a str, at: usize, delimiters: &'a Delimiters) -> Self {
         Self {
             text: text.as_bytes(),
@@ -112,7 +113,7 @@ impl<'a> Rows<'a> {
         loop {
             let Some(offset) = memchr(b'"', &self.text[to..]) else {
                 let what = "a quote that is not closed";
-                return Err(Broken { at: begin, what });
+                return Err(broken(begin, what));
             };
             to += offset;
             if self.text.get(to + 1) != Some(&b'"') {
@@ -127,10 +128,15 @@ impl<'a> Rows<'a> {
             .any(|byte| !byte.is_ascii_whitespace())
         {
             let what = "text between a quote and a delimiter";
-            return Err(Broken { at: to + 1, what });
+            return Err(broken(to + 1, what));
         }
         Ok((Field { from, to, quotes }, end))
     }
+}
+
+fn broken(at: usize, what: &'static str) -> Broken {
+    let kind = FaultKind::Unparsable;
+    Broken { kind, at, what }
 }
 
 #[cfg(test)]

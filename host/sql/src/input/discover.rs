@@ -1,16 +1,21 @@
 //! Infers a schema from sample records, as DiscoverInputSchema does.
 
+mod candidate;
 mod documents;
 mod lines;
 mod names;
 mod observed;
 
 use super::coerce::{Sink, Source};
+use super::decoder::Decoder;
+use super::record::Record;
 use super::schema::{InputSchema, RecordColumn, SourceSchema, sql_type};
-use super::{Decoder, Record};
 use crate::cell::{Cell, Cells};
 use crate::fault::Invalid;
 use crate::ty::SqlType;
+
+use candidate::Candidate;
+pub use candidate::Undetected;
 
 /// Bytes of sample records that are looked at; further records are left out.
 pub const SAMPLE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -23,33 +28,6 @@ pub struct Discovered {
     /// The texts of the columns in each row of the samples; None where one cannot be made the type
     /// of its column.
     pub rows: Vec<Vec<Option<String>>>,
-}
-
-/// Why no schema was inferred: UnableToDetectSchemaException.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undetected {
-    /// There are no records, or nothing is in them.
-    NoRecords,
-    /// A record is not UTF-8.
-    NotText,
-    /// Records that are neither JSON nor lines with the same delimiters.
-    NoPattern,
-    /// A broken invariant of ours.
-    Internal(Invalid),
-}
-
-impl From<Invalid> for Undetected {
-    fn from(invalid: Invalid) -> Self {
-        Self::Internal(invalid)
-    }
-}
-
-/// A column as it is inferred.
-struct Candidate {
-    /// As the source calls it, from the outside to the inside.
-    names: Vec<String>,
-    mapping: Option<String>,
-    observed: observed::Observed,
 }
 
 /// Infers a schema that the records follow.

@@ -1,4 +1,35 @@
-//! Escapes in strings of JSON.
+//! Texts that are not written as they are: strings of JSON with escapes, fields of CSV with doubled
+//! quotes.
+
+use super::coerce::Source;
+
+/// A value as it was found: what it is, or a string that has to be unescaped first.
+pub enum Raw<'a> {
+    Plain(Source<'a>),
+    /// A string of JSON with escapes in it.
+    Escaped(&'a str),
+    /// A field with doubled quotes in it.
+    Doubled(&'a str),
+}
+
+/// The value itself, without escapes.
+pub fn resolved<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Source<'a> {
+    scratch.clear();
+    match raw {
+        Raw::Plain(source) => return source,
+        Raw::Escaped(text) => unescape(text, scratch),
+        Raw::Doubled(text) => {
+            let mut rest = text;
+            while let Some((before, behind)) = rest.split_once("\"\"") {
+                scratch.push_str(before);
+                scratch.push('"');
+                rest = behind;
+            }
+            scratch.push_str(rest);
+        }
+    }
+    Source::Text(scratch)
+}
 
 /// Writes the text that a string with escapes means. Half a surrogate pair becomes U+FFFD.
 pub fn unescape(raw: &str, out: &mut String) {

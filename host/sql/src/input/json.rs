@@ -2,86 +2,18 @@
 //! of values and copies nothing.
 
 use super::escapes::unescape;
-use super::path::{Members, Node, ROOT, Shape, Slot};
+use super::found::{Found, Kind, Span};
+use super::path::{Members, Node, ROOT, Shape};
+use crate::fault::FaultKind;
 
 /// Arrays and objects in each other below a wanted value, at most. A document that is nested deeper
 /// is refused.
 pub const NESTING_MAX: u32 = 128;
 
-/// What kind of value was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Nothing is at that path.
-    Missing,
-    Null,
-    True,
-    False,
-    Number,
-    /// A string whose text is what stands between its quotes.
-    Text,
-    /// A string with escapes.
-    Escaped,
-    /// An array or an object.
-    Composite,
-}
-
-/// A value and where it lies; of strings without the quotes.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    pub kind: Kind,
-    pub from: usize,
-    pub to: usize,
-}
-
-/// What is in a place where nothing was found.
-pub const MISSING: Span = Span {
-    kind: Kind::Missing,
-    from: 0,
-    to: 0,
-};
-
-/// The wanted values of one document.
-#[derive(Debug, Default)]
-pub struct Found {
-    pub document: Vec<Span>,
-    /// Of each row `per_row` values; a document has at least one row.
-    pub rows: Vec<Span>,
-    pub per_row: usize,
-    pub row_count: usize,
-}
-
-impl Found {
-    fn begin(&mut self, shape: &Shape) {
-        self.document.clear();
-        self.document.resize(shape.document_slots, MISSING);
-        self.per_row = shape.row_slots;
-        self.begin_rows();
-    }
-
-    fn begin_rows(&mut self) {
-        self.rows.clear();
-        self.row_count = 0;
-    }
-
-    fn add_row(&mut self) {
-        self.rows.resize(self.rows.len() + self.per_row, MISSING);
-        self.row_count += 1;
-    }
-
-    fn put(&mut self, slot: Slot, span: Span) {
-        match slot {
-            Slot::Document(at) => self.document[at] = span,
-            Slot::Row(at) => {
-                let row = self.rows.len() - self.per_row;
-                self.rows[row + at] = span;
-            }
-        }
-    }
-}
-
 /// Why a text is not JSON, or not of the wanted shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
+    pub kind: FaultKind,
     /// Bytes before the place.
     pub at: usize,
     pub what: &'static str,
@@ -96,6 +28,7 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     pub at: usize,
     rows_max: usize,
+    kind: FaultKind,
     what: &'static str,
 }
 
@@ -108,6 +41,7 @@ impl<'a> Scanner<'a> {
             bytes,
             at,
             rows_max,
+            kind: FaultKind::Unparsable,
             what: "",
         }
     }
@@ -119,6 +53,7 @@ impl<'a> Scanner<'a> {
     /// A text that is not JSON, or a document in which nothing can be where it is wanted.
     pub fn document(&mut self, shape: &Shape, found: &mut Found) -> Result<bool, Broken> {
         self.next_document(shape, found).map_err(|Stop| Broken {
+            kind: self.kind,
             at: self.at,
             what: self.what,
         })
@@ -129,7 +64,7 @@ impl<'a> Scanner<'a> {
         let Some(first) = self.peek() else {
             return Ok(false);
         };
-        if !matches!(first, b'{' | b'[') && shape.nodes[ROOT].slot.is_none() {
+        if !matches!(first, b'{' | b'[') && !shape.takes_scalars {
             return Err(self.stop("neither an object nor an array"));
         }
         found.begin(shape);
@@ -175,7 +110,7 @@ impl<'a> Scanner<'a> {
         let mut more = self.opened(b']');
         while more {
             if found.row_count == self.rows_max {
-                return Err(self.stop("more rows than a record may have"));
+                return Err(self.limit("more rows than a record may have"));
             }
             found.add_row();
             self.value(shape, row, found)?;
@@ -297,7 +232,7 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
                     if !open.push(bracket == b'{') {
-                        return Err(self.stop("arrays or objects nested too deep"));
+                        return Err(self.limit("arrays or objects nested too deep"));
                     }
                     self.at += 1;
                     more = self.opened(open.close());
@@ -438,6 +373,11 @@ impl<'a> Scanner<'a> {
 
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
+    }
+
+    fn limit(&mut self, what: &'static str) -> Stop {
+        self.kind = FaultKind::Limit;
+        self.stop(what)
     }
 
     fn stop(&mut self, what: &'static str) -> Stop {

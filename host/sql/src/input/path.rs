@@ -95,6 +95,8 @@ pub struct Shape {
     pub nodes: Vec<Node>,
     pub document_slots: usize,
     pub row_slots: usize,
+    /// A document may be something else than an object or an array, since it is wanted itself.
+    pub takes_scalars: bool,
 }
 
 /// The first node is the document.
@@ -178,6 +180,7 @@ impl Shape {
             nodes: vec![Node::default()],
             document_slots: 0,
             row_slots: 0,
+            takes_scalars: false,
         };
         let row = match &flattened {
             Some(array) => shape.reach_rows(array)?,
@@ -187,6 +190,7 @@ impl Shape {
         for path in &paths {
             slots.push(shape.add(path, row.as_ref())?);
         }
+        shape.takes_scalars = shape.nodes[ROOT].slot.is_some();
         let mixed = |node: &Node| {
             node.rows.is_some() && !(node.members.list.is_empty() && node.elements.is_empty())
         };

@@ -6,13 +6,16 @@ use arrow_array::builder::{StringBuilder, TimestampMillisecondBuilder};
 use arrow_array::{ArrayRef, BooleanArray, new_null_array};
 
 use super::coerce::{Sink, Source, first_chars};
-use super::escapes::unescape;
+use super::escapes::{Raw, resolved};
+use super::record::{Limits, Record, faulted};
 use super::schema::Metadata;
-use super::{RECORD_ROW_BYTES_MAX, Raw, Record, SHOWN_CHARS_MAX, faulted};
 use crate::batch::{BATCH_ROWS_MAX, Batch, Millis, timestamps};
 use crate::fault::{Fault, FaultKind, Invalid};
 use crate::operator::FaultedRow;
 use crate::ty::{Column, SqlType};
+
+/// Characters of a value that the message of a fault shows.
+const SHOWN_CHARS_MAX: usize = 64;
 
 /// The rows of a batch that is not complete.
 pub(super) struct Rows {
@@ -26,6 +29,7 @@ pub(super) struct Rows {
     record: Begin,
     rowtime: Millis,
     bytes: usize,
+    limits: Limits,
     scratch: String,
 }
 
@@ -48,7 +52,7 @@ enum MetadataColumn {
         millis: Millis,
     },
     Text {
-        kind: Metadata,
+        of: fn(&Record<'_>) -> String,
         builder: StringBuilder,
         text: String,
     },
@@ -56,17 +60,20 @@ enum MetadataColumn {
 
 impl MetadataColumn {
     fn new(kind: Metadata, is_read: bool) -> Self {
+        let text = |of| Self::Text {
+            of,
+            builder: StringBuilder::new(),
+            text: String::new(),
+        };
         match kind {
             _ if !is_read => Self::Unread(kind),
             Metadata::ApproximateArrivalTime => Self::Arrival {
                 builder: TimestampMillisecondBuilder::new(),
                 millis: 0,
             },
-            _ => Self::Text {
-                kind,
-                builder: StringBuilder::new(),
-                text: String::new(),
-            },
+            Metadata::PartitionKey => text(|record| record.partition_key.to_owned()),
+            Metadata::SequenceNumber => text(|record| record.sequence_number.to_owned()),
+            Metadata::ShardId => text(|record| record.shard_id.to_owned()),
         }
     }
 
@@ -74,15 +81,7 @@ impl MetadataColumn {
         match self {
             Self::Unread(_) => {}
             Self::Arrival { millis, .. } => *millis = record.arrival,
-            Self::Text { kind, text, .. } => {
-                text.clear();
-                text.push_str(match kind {
-                    Metadata::PartitionKey => record.partition_key,
-                    Metadata::SequenceNumber => record.sequence_number,
-                    Metadata::ShardId => record.shard_id,
-                    Metadata::ApproximateArrivalTime => "",
-                });
-            }
+            Self::Text { of, text, .. } => *text = of(record),
         }
     }
 
@@ -122,6 +121,7 @@ impl Rows {
         columns: &[Column],
         is_needed: impl Fn(usize) -> bool,
         metadata: Vec<(Metadata, bool)>,
+        limits: Limits,
     ) -> Result<Self, Invalid> {
         let mut places = Vec::with_capacity(columns.len());
         let mut needed = Vec::new();
@@ -147,6 +147,7 @@ impl Rows {
             record: Begin::default(),
             rowtime: 0,
             bytes: 0,
+            limits,
             scratch: String::new(),
         })
     }
@@ -215,7 +216,7 @@ impl Rows {
             self.all_kept = false;
             faults.push(faulted(fault, self.rowtime, text.as_bytes()));
         }
-        if self.bytes - self.record.bytes > RECORD_ROW_BYTES_MAX {
+        if self.bytes - self.record.bytes > self.limits.row_bytes {
             let message = "the rows of the record take more than they may";
             return Err(Fault::new(FaultKind::Limit, message));
         }
@@ -264,25 +265,6 @@ fn pieces(columns: Vec<ArrayRef>, kept: Option<&BooleanArray>) -> Result<Vec<Bat
         at += length;
     }
     Ok(pieces)
-}
-
-/// The value itself, without escapes.
-fn resolved<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Source<'a> {
-    scratch.clear();
-    match raw {
-        Raw::Plain(source) => return source,
-        Raw::Escaped(text) => unescape(text, scratch),
-        Raw::Doubled(text) => {
-            let mut rest = text;
-            while let Some((before, behind)) = rest.split_once("\"\"") {
-                scratch.push_str(before);
-                scratch.push('"');
-                rest = behind;
-            }
-            scratch.push_str(rest);
-        }
-    }
-    Source::Text(scratch)
 }
 
 fn mismatch(column: &Needed, source: Source<'_>) -> Fault {

@@ -5,7 +5,7 @@ fn read(text: &str, row: &str, column: &str) -> Result<Vec<Vec<String>>, Broken>
         row: row.to_owned(),
         column: column.to_owned(),
     };
-    let mut rows = Rows::new(text, 0, &delimiters);
+    let mut rows = Lines::new(text, 0, &delimiters);
     let mut fields = Vec::new();
     let mut all = Vec::new();
     while rows.next(99, &mut fields)? {
@@ -48,7 +48,7 @@ fn doubled_quotes_are_noted() {
         column: ",".to_owned(),
     };
     let mut fields = Vec::new();
-    let mut rows = Rows::new("\"a\"\"b\",\"c\",d", 0, &delimiters);
+    let mut rows = Lines::new("\"a\"\"b\",\"c\",d", 0, &delimiters);
     assert!(rows.next(3, &mut fields).unwrap());
     let quotes: Vec<_> = fields.iter().map(|field| field.quotes).collect();
     assert_eq!(quotes, [Quotes::Within, Quotes::Around, Quotes::None]);
@@ -67,7 +67,7 @@ fn fields_behind_the_wanted_ones_are_passed_over() {
         column: ",".to_owned(),
     };
     let mut fields = Vec::new();
-    let mut rows = Rows::new("a,b,\"c\n,\"\nd,e,f", 0, &delimiters);
+    let mut rows = Lines::new("a,b,\"c\n,\"\nd,e,f", 0, &delimiters);
     assert!(rows.next(1, &mut fields).unwrap());
     assert!(rows.next(1, &mut fields).unwrap());
     assert_eq!((fields.len(), fields[0].from), (1, 10));

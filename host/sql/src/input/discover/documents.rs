@@ -1,13 +1,14 @@
 //! Infers the columns of JSON documents: members of nested objects are columns, and so are those
 //! of the objects in one array, each of which is a row.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::candidate::{Candidate, Undetected};
 use super::observed::Observed;
-use super::{Candidate, Undetected};
 use crate::input::coerce::Source;
 use crate::input::path::PATH_STEPS_MAX;
 use crate::input::schema::{COLUMNS_MAX, JsonMappingParameters, MappingParameters, RecordFormat};
@@ -48,6 +49,7 @@ pub fn infer(texts: &[&str]) -> Result<(Vec<Candidate>, RecordFormat), Undetecte
 #[derive(Default)]
 struct Found {
     columns: Vec<Candidate>,
+    by_path: HashMap<String, usize>,
     /// The path of the array whose elements are rows, with `[0:]`.
     rows: Option<String>,
     too_many: bool,
@@ -125,10 +127,8 @@ impl Found {
         if names.is_empty() {
             return;
         }
-        let mut columns = self.columns.iter_mut();
-        let known = columns.find(|column| column.mapping.as_ref() == Some(&path));
-        if let Some(column) = known {
-            return column.observed.see(value);
+        if let Some(known) = self.by_path.get(&path) {
+            return self.columns[*known].observed.see(value);
         }
         if self.columns.len() == COLUMNS_MAX {
             self.too_many = true;
@@ -136,6 +136,7 @@ impl Found {
         }
         let mut observed = Observed::default();
         observed.see(value);
+        self.by_path.insert(path.clone(), self.columns.len());
         self.columns.push(Candidate {
             names: names.to_vec(),
             mapping: Some(path),

@@ -1,8 +1,8 @@
 //! Infers the delimiters and the columns of lines.
 
+use super::candidate::{Candidate, Undetected};
 use super::observed::Observed;
-use super::{Candidate, Undetected};
-use crate::input::csv::{Field, Rows};
+use crate::input::csv::{Field, Lines};
 use crate::input::schema::{
     COLUMNS_MAX, CsvMappingParameters, Delimiters, MappingParameters, RecordFormat,
 };
@@ -65,7 +65,7 @@ fn split<'a>(texts: &[&'a str], delimiters: &Delimiters) -> Option<Fields<'a>> {
     let mut lines = Vec::new();
     let mut fields: Vec<Field> = Vec::new();
     for text in texts {
-        let mut rows = Rows::new(text, 0, delimiters);
+        let mut rows = Lines::new(text, 0, delimiters);
         while rows.next(COLUMNS_MAX, &mut fields).ok()? {
             let fields = fields.iter().map(|field| &text[field.from..field.to]);
             lines.push(fields.collect::<Vec<_>>());

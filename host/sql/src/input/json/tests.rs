@@ -2,7 +2,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::*;
-use crate::input::path::Path;
+use crate::input::path::{Path, Slot};
 use crate::input::random::Random;
 
 /// The values at some paths in each row of a text of one document, as serde_json reads their

@@ -1,8 +1,10 @@
 use arrow_array::Array;
 
-use super::random::Random;
 use super::*;
-use crate::cell::{Cell, Cells};
+use crate::cell::{Cell, Cells, Value};
+use crate::input::random::Random;
+use crate::input::record::FAULT_DATA_BYTES_MAX;
+use crate::input::schema::sql_type;
 
 fn schema(text: &str) -> InputSchema {
     InputSchema::from_json(text).unwrap()
@@ -438,4 +440,66 @@ fn schemas_that_cannot_be_used_are_refused_with_the_reason() {
     ] {
         assert_eq!(refused(columns, format), reason);
     }
+}
+
+#[test]
+fn the_parser_of_programs_reads_types_the_same_way() {
+    for text in [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INT",
+        "INTEGER",
+        "BIGINT",
+        "REAL",
+        "FLOAT",
+        "DOUBLE",
+        "DOUBLE PRECISION",
+        "DECIMAL",
+        "DECIMAL(5)",
+        "DECIMAL(5, 2)",
+        "NUMERIC(38,38)",
+        "DEC(1)",
+        "CHAR",
+        "CHARACTER(3)",
+        "VARCHAR",
+        "VARCHAR(65535)",
+        "CHARACTER VARYING(7)",
+        "BINARY(2)",
+        "VARBINARY(9)",
+        "BINARY VARYING(9)",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMP(3)",
+    ] {
+        let program = crate::parse::parse(&format!("CREATE STREAM S (A {text});")).unwrap();
+        let crate::ast::Statement::CreateStream(stream) = &program[0] else {
+            panic!("{program:?}");
+        };
+        assert_eq!(sql_type(text), Some(stream.columns[0].ty), "{text}");
+    }
+}
+
+#[test]
+fn a_document_that_is_wanted_as_a_whole_may_be_anything() {
+    let schema = schema(
+        r#"{
+            "RecordColumns": [
+                {"SqlType": "VARCHAR(99)", "Name": "ALL", "Mapping": "$"},
+                {"SqlType": "INTEGER", "Name": "A", "Mapping": "$.a"}
+            ],
+            "RecordFormat": {"RecordFormatType": "JSON"}
+        }"#,
+    );
+    let records: [&[u8]; 3] = [b"5", b"[{\"a\": 1}]", b"{\"a\": 1}"];
+    let (rows, faults) = decoded(&schema, &[1, 2], &records);
+    let expected = [
+        "1|5|-|-|-|-|-",
+        "2|[{\"a\": 1}]|-|-|-|-|-",
+        "3|{\"a\": 1}|1|-|-|-|-",
+    ];
+    assert_eq!(rows, expected);
+    assert!(faults.is_empty());
+    assert_eq!(decoded(&schema, &[2], &records).0.len(), 3);
 }
