@@ -2,21 +2,26 @@
 //!
 //! Everything here gives an [`Expr`]; what is the same for every row is computed at once.
 
+mod arguments;
 mod arithmetic;
 mod calendar;
 mod cast;
+mod characters;
 mod comparison;
 mod date_format;
 mod decimal;
 mod in_list;
 mod interval;
 mod kernel;
+mod literal;
 mod log;
 mod logic;
 mod moment;
 mod number;
+mod operators;
 mod pattern;
 mod regex;
+mod rounding;
 mod text;
 mod types;
 mod written_moment;
@@ -25,66 +30,16 @@ mod written_moment;
 mod tests;
 
 pub(crate) use cast::{assign, cast};
+pub(crate) use literal::literal;
+pub(crate) use operators::{binary, equal};
 pub(crate) use types::common_type;
 
-use crate::ast::{BinaryOperator, Literal, TimeUnit, TrimSide};
-use crate::cell::Value;
+use arguments::{one, two};
+
+use crate::ast::{BinaryOperator, TimeUnit, TrimSide};
 use crate::expr::Expr;
 use crate::fault::Invalid;
 use crate::ty::{Family, SqlType};
-
-/// A value as it is written. A number has the narrowest type of at least INTEGER; a text has its
-/// own length.
-pub(crate) fn literal(literal: &Literal) -> Result<Expr, Invalid> {
-    let too_long = |_| Invalid::new("a literal of more than 4 billion characters");
-    let (value, ty) = match literal {
-        Literal::Null => (Value::Null, SqlType::Null),
-        Literal::Boolean(truth) => (Value::Boolean(*truth), SqlType::Boolean),
-        Literal::Whole(number) => return whole_literal(*number),
-        Literal::Decimal { digits, scale } => return decimal_literal(*digits, *scale),
-        Literal::Double(number) => (Value::Double(*number), SqlType::Double),
-        Literal::Text(text) => {
-            let length = u32::try_from(text.chars().count()).map_err(too_long)?;
-            let length = length.max(1);
-            (
-                Value::Text(text.as_str().into()),
-                SqlType::Varchar { length },
-            )
-        }
-        Literal::Bytes(bytes) => {
-            let length = u32::try_from(bytes.len()).map_err(too_long)?.max(1);
-            let ty = SqlType::Varbinary { length };
-            (Value::Bytes(bytes.as_slice().into()), ty)
-        }
-        Literal::Date(days) => (Value::Whole(i64::from(*days)), SqlType::Date),
-        Literal::Time(millis) => (Value::Whole(i64::from(*millis)), SqlType::Time),
-        Literal::Timestamp(millis) => (Value::Whole(*millis), SqlType::Timestamp),
-        Literal::DayInterval(millis) => (Value::Whole(*millis), SqlType::DayInterval),
-        Literal::YearInterval(months) => (Value::Whole(i64::from(*months)), SqlType::YearInterval),
-    };
-    Ok(Expr::literal(value, ty))
-}
-
-fn whole_literal(number: i128) -> Result<Expr, Invalid> {
-    let Ok(value) = i64::try_from(number) else {
-        return decimal_literal(number, 0);
-    };
-    let ty = match i32::try_from(value) {
-        Ok(_) => SqlType::Integer,
-        Err(_) => SqlType::BigInt,
-    };
-    Ok(Expr::literal(Value::Whole(value), ty))
-}
-
-fn decimal_literal(digits: i128, scale: u8) -> Result<Expr, Invalid> {
-    let precision = (1..=types::DIGITS_MAX)
-        .find(|precision| *precision >= scale && decimal::within(digits, *precision).is_some());
-    let Some(precision) = precision else {
-        return Err(Invalid::new("a number of more than 38 digits"));
-    };
-    let ty = SqlType::Decimal { precision, scale };
-    Ok(Expr::literal(Value::Decimal(digits), ty))
-}
 
 /// A function by its name in capitals. Values that depend on others (COALESCE, NULLIF) are
 /// computed only for rows that need them.
@@ -151,71 +106,6 @@ fn by_places(name: &str, arguments: Vec<Expr>) -> Result<Expr, Invalid> {
     }
 }
 
-/// `left operator right`.
-///
-/// # Errors
-///
-/// The operator does not take values of these types.
-pub(crate) fn binary(operator: BinaryOperator, left: Expr, right: Expr) -> Result<Expr, Invalid> {
-    match operator {
-        BinaryOperator::And => Ok(Expr::and(
-            logic::truth(left, "AND")?,
-            logic::truth(right, "AND")?,
-        )),
-        BinaryOperator::Or => Ok(Expr::or(
-            logic::truth(left, "OR")?,
-            logic::truth(right, "OR")?,
-        )),
-        BinaryOperator::Concatenate => text::concatenate(left, right),
-        BinaryOperator::Equal
-        | BinaryOperator::NotEqual
-        | BinaryOperator::Less
-        | BinaryOperator::LessOrEqual
-        | BinaryOperator::Greater
-        | BinaryOperator::GreaterOrEqual => {
-            let types = (left.ty(), right.ty());
-            comparison::compare(operator, left, right)?.ok_or_else(|| {
-                let (left, right) = types;
-                Invalid::new(format!(
-                    "a value of type {left} is not compared with one of {right}"
-                ))
-            })
-        }
-        BinaryOperator::Add
-        | BinaryOperator::Subtract
-        | BinaryOperator::Multiply
-        | BinaryOperator::Divide
-        | BinaryOperator::Modulo => arithmetic_of(operator, left, right),
-    }
-}
-
-fn arithmetic_of(operator: BinaryOperator, left: Expr, right: Expr) -> Result<Expr, Invalid> {
-    let (a, b) = (left.ty(), right.ty());
-    if a == SqlType::Null || b == SqlType::Null {
-        let other = if a == SqlType::Null { b } else { a };
-        let ty = if other == SqlType::Null {
-            SqlType::Integer
-        } else {
-            other
-        };
-        return Ok(Expr::literal(Value::Null, ty));
-    }
-    let done = if a.is_number() && b.is_number() {
-        arithmetic::numbers(operator, left, right)?
-    } else if operator == BinaryOperator::Subtract && a.is_moment() && b.is_moment() {
-        return Err(Invalid::new(
-            "a difference of moments needs a unit: (a - b) SECOND",
-        ));
-    } else {
-        interval::binary(operator, left, right)?
-    };
-    done.ok_or_else(|| {
-        Invalid::new(format!(
-            "the operator {operator:?} does not take {a} and {b}"
-        ))
-    })
-}
-
 /// `-operand`.
 pub(crate) fn negate(operand: Expr) -> Result<Expr, Invalid> {
     match operand.ty().family() {
@@ -249,11 +139,6 @@ pub(crate) fn is_distinct(left: Expr, right: Expr, negated: bool) -> Result<Expr
     logic::is_distinct(left, right, negated)
 }
 
-/// `left = right`.
-pub(crate) fn equal(left: Expr, right: Expr) -> Result<Expr, Invalid> {
-    binary(BinaryOperator::Equal, left, right)
-}
-
 /// `operand IN (list)`. `NOT` is the caller's.
 pub(crate) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
     in_list::in_list(operand, list)
@@ -279,13 +164,13 @@ pub(crate) fn like(
 
 /// `FLOOR(operand TO unit)`, or `CEIL`.
 pub(crate) fn round_to(operand: Expr, up: bool, unit: TimeUnit) -> Result<Expr, Invalid> {
-    moment::round(operand, up, unit)
+    rounding::round(operand, up, unit)
 }
 
 /// `STEP(operand BY by)`.
 pub(crate) fn step(operand: Expr, by: Expr) -> Result<Expr, Invalid> {
     if operand.ty().is_moment() {
-        moment::step(operand, by)
+        rounding::step(operand, by)
     } else {
         number::step(operand, by)
     }
@@ -339,44 +224,4 @@ pub(crate) fn row_columns(
     arguments: &[Expr],
 ) -> Option<Result<Vec<(String, Expr)>, Invalid>> {
     log::columns(name, arguments)
-}
-
-fn one(name: &str, arguments: Vec<Expr>) -> Result<Expr, Invalid> {
-    match <[Expr; 1]>::try_from(arguments) {
-        Ok([argument]) => Ok(argument),
-        Err(arguments) => Err(wrong(name, &arguments, "one argument")),
-    }
-}
-
-fn two(name: &str, arguments: Vec<Expr>) -> Result<(Expr, Expr), Invalid> {
-    match <[Expr; 2]>::try_from(arguments) {
-        Ok([left, right]) => Ok((left, right)),
-        Err(arguments) => Err(wrong(name, &arguments, "two arguments")),
-    }
-}
-
-/// The operand, if it is a number.
-fn number(operand: Expr, of: &str) -> Result<Expr, Invalid> {
-    match operand.ty() {
-        SqlType::Null => cast(operand, SqlType::Integer),
-        ty if ty.is_number() => Ok(operand),
-        _ => Err(wrong(of, &[operand], "a number")),
-    }
-}
-
-/// The operand, if it is a whole number.
-fn whole_number(operand: Expr, of: &str) -> Result<Expr, Invalid> {
-    match operand.ty().family() {
-        Family::Null | Family::Whole => cast(operand, SqlType::BigInt),
-        _ => Err(wrong(of, &[operand], "a whole number")),
-    }
-}
-
-/// What is wrong with the arguments of a function.
-fn wrong(name: &str, arguments: &[Expr], takes: &str) -> Invalid {
-    let types: Vec<String> = arguments
-        .iter()
-        .map(|argument| argument.ty().to_string())
-        .collect();
-    Invalid::new(format!("{name} takes {takes}, not ({})", types.join(", ")))
 }

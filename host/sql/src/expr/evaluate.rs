@@ -16,7 +16,8 @@ use crate::fault::{Invalid, RowFaults};
 use crate::ty::SqlType;
 
 impl Expr {
-    /// Its value for each row. Rows that have none are noted in `faults`; their value means nothing.
+    /// Its value for each row. Rows that have none are noted in `faults`; their value means
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -77,52 +78,62 @@ impl Expr {
         faults: &mut RowFaults,
     ) -> Result<ArrayRef, Invalid> {
         let mut open: Vec<u32> = (0..u32::try_from(batch.rows()).map_err(too_many)?).collect();
-        let mut values: Vec<ArrayRef> = Vec::new();
-        // For each row: which of the values, and which row of those.
-        let mut places = vec![(0, 0); batch.rows()];
+        let mut taken = Taken {
+            values: Vec::new(),
+            places: vec![(0, 0); batch.rows()],
+        };
         for (condition, value) in branches {
             if open.is_empty() {
                 break;
             }
             let part = Part::of(batch, &open, condition)?;
             let holds = part.run(faults, |rows, faults| condition.holds(rows, faults))?;
-            let (taken, left): (Vec<_>, Vec<_>) =
+            let (takes, left): (Vec<_>, Vec<_>) =
                 (0..open.len()).partition(|row| holds.value(*row));
-            let taken: Vec<u32> = taken.into_iter().map(|row| open[row]).collect();
+            let takes: Vec<u32> = takes.into_iter().map(|row| open[row]).collect();
             open = left.into_iter().map(|row| open[row]).collect();
-            take_values(value, batch, &taken, &mut values, &mut places, faults)?;
+            taken.add(value, batch, &takes, faults)?;
         }
-        take_values(otherwise, batch, &open, &mut values, &mut places, faults)?;
-        if values.is_empty() {
+        taken.add(otherwise, batch, &open, faults)?;
+        if taken.values.is_empty() {
             return Ok(ColumnBuilder::new(self.ty).finish());
         }
-        let values: Vec<&dyn Array> = values.iter().map(AsRef::as_ref).collect();
-        interleave(&values, &places).map_err(of_arrow)
+        let values: Vec<&dyn Array> = taken.values.iter().map(AsRef::as_ref).collect();
+        interleave(&values, &taken.places).map_err(of_arrow)
     }
 }
 
-/// Evaluates a branch for the rows that take it.
-fn take_values(
-    value: &Expr,
-    batch: &Batch,
-    rows: &[u32],
-    values: &mut Vec<ArrayRef>,
-    places: &mut [(usize, usize)],
-    faults: &mut RowFaults,
-) -> Result<(), Invalid> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let part = Part::of(batch, rows, value)?;
-    let column = part.run(faults, |rows, faults| value.evaluate(rows, faults))?;
-    for (place, row) in part.rows.iter().enumerate() {
-        places[*row] = (values.len(), place);
-    }
-    values.push(column);
-    Ok(())
+/// Values of the branches of CASE.
+struct Taken {
+    values: Vec<ArrayRef>,
+    /// For each row: which of the values, and which row of those.
+    places: Vec<(usize, usize)>,
 }
 
-/// `AND` and `OR`: the right side is evaluated where the left one is not already the `decisive` truth.
+impl Taken {
+    /// Evaluates a branch for the rows that take it.
+    fn add(
+        &mut self,
+        value: &Expr,
+        batch: &Batch,
+        rows: &[u32],
+        faults: &mut RowFaults,
+    ) -> Result<(), Invalid> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let part = Part::of(batch, rows, value)?;
+        let column = part.run(faults, |rows, faults| value.evaluate(rows, faults))?;
+        for (place, row) in part.rows.iter().enumerate() {
+            self.places[*row] = (self.values.len(), place);
+        }
+        self.values.push(column);
+        Ok(())
+    }
+}
+
+/// `AND` and `OR`: the right side is evaluated where the left one is not already the `decisive`
+/// truth.
 fn decided(
     left: &Expr,
     right: &Expr,

@@ -74,16 +74,6 @@ pub(super) fn fault(
     Fault::new(FaultKind::Overflow, message)
 }
 
-/// The least and the greatest number of a type of whole numbers.
-pub(super) fn range(ty: SqlType) -> (i64, i64) {
-    match ty {
-        SqlType::TinyInt => (i64::from(i8::MIN), i64::from(i8::MAX)),
-        SqlType::SmallInt => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        SqlType::Integer => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        _ => (i64::MIN, i64::MAX),
-    }
-}
-
 fn whole(operator: BinaryOperator, left: Expr, right: Expr, ty: SqlType) -> Result<Expr, Invalid> {
     match operator {
         BinaryOperator::Add => whole_by(operator, left, right, ty, i64::checked_add),
@@ -103,7 +93,7 @@ fn whole_by(
     ty: SqlType,
     work: impl Fn(i64, i64) -> Option<i64> + Send + Sync + 'static,
 ) -> Result<Expr, Invalid> {
-    let (low, high) = range(ty);
+    let (low, high) = types::range(ty);
     strict(
         named(operator).0,
         vec![left, right],

@@ -2,6 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::ast::TimeUnit;
+
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -13,6 +15,32 @@ const EPOCH_FROM_CE: i32 = 719_163;
 /// 0001-01-01 and 9999-12-31: what has four digits of a year.
 const DAYS_MIN: i64 = -719_162;
 const DAYS_MAX: i64 = 2_932_896;
+
+/// 1970-01-04, the first Sunday: weeks begin with one.
+const FIRST_SUNDAY: i64 = 3 * DAY;
+
+/// Units that are always equally long: their length, and where one of them begins.
+pub(super) fn fixed(unit: TimeUnit) -> Option<(i64, i64)> {
+    match unit {
+        TimeUnit::Millisecond => Some((1, 0)),
+        TimeUnit::Second => Some((SECOND, 0)),
+        TimeUnit::Minute => Some((MINUTE, 0)),
+        TimeUnit::Hour => Some((HOUR, 0)),
+        TimeUnit::Day => Some((DAY, 0)),
+        TimeUnit::Week => Some((7 * DAY, FIRST_SUNDAY)),
+        _ => None,
+    }
+}
+
+/// Units that are some months long.
+pub(super) fn months_of(unit: TimeUnit) -> Option<i32> {
+    match unit {
+        TimeUnit::Month => Some(1),
+        TimeUnit::Quarter => Some(3),
+        TimeUnit::Year => Some(12),
+        _ => None,
+    }
+}
 
 /// The day, if it is one of the calendar that is written with four digits of a year.
 pub(super) fn date(days: i64) -> Option<NaiveDate> {

@@ -1,15 +1,12 @@
 //! Values as values of another type: `CAST`, and what becomes a value of a stream's column.
 
 mod from_text;
+mod resize;
 mod to_text;
 
 #[cfg(test)]
 pub(super) use to_text::written;
 
-use std::sync::Arc;
-
-use arrow_array::builder::BinaryBuilder;
-use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMillisecondType, Float64Type,
     Int64Type, IntervalYearMonthType, Time32MillisecondType, TimestampMillisecondType,
@@ -19,7 +16,6 @@ use super::calendar::DAY;
 use super::decimal;
 use super::kernel::{broken, strict, sure};
 use super::types;
-use super::{arithmetic, text};
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};
@@ -45,10 +41,10 @@ pub(crate) fn cast(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
         (Family::Float, Family::Whole) => float_to_whole(operand, to),
         (Family::Float, Family::Decimal) => float_to_decimal(operand, to),
         (Family::Float, Family::Float) => float_to_float(operand, to),
-        (Family::Text, Family::Text) => text::resize(operand, to),
+        (Family::Text, Family::Text) => resize::texts(operand, to),
         (Family::Text, Family::Bytes) | (Family::Bytes, Family::Text) => Err(impossible(from, to)),
         (Family::Text, _) => from_text::cast(operand, to),
-        (Family::Bytes, Family::Bytes) => resize_bytes(operand, to),
+        (Family::Bytes, Family::Bytes) => resize::bytes(operand, to),
         (_, Family::Text) => to_text::cast(operand, to),
         (Family::DayInterval, Family::Whole | Family::Decimal | Family::Float) => {
             let millis = as_number::<DurationMillisecondType>(operand)?;
@@ -97,8 +93,8 @@ pub(super) fn retype(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
 }
 
 fn whole_to_whole(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
-    let (low, high) = arithmetic::range(to);
-    let (least, most) = arithmetic::range(operand.ty());
+    let (low, high) = types::range(to);
+    let (least, most) = types::range(operand.ty());
     if low <= least && most <= high {
         return retype(operand, to);
     }
@@ -163,7 +159,7 @@ fn scale_of(ty: SqlType) -> Result<u8, Invalid> {
 
 fn decimal_to_whole(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
     let scale = scale_of(operand.ty())?;
-    let (low, high) = arithmetic::range(to);
+    let (low, high) = types::range(to);
     let name = format!("CAST {} {to}", operand.ty());
     strict(name, vec![operand], to, move |inputs, faults| {
         inputs.map::<Decimal128Type, Int64Type>(
@@ -208,7 +204,7 @@ fn decimal_to_float(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
 }
 
 fn float_to_whole(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
-    let (low, high) = arithmetic::range(to);
+    let (low, high) = types::range(to);
     strict(
         format!("CAST {to}"),
         vec![operand],
@@ -283,29 +279,6 @@ pub(super) fn nearest(number: f64) -> Option<i64> {
 fn nearest_wide(number: f64) -> Option<i128> {
     let number = number.round();
     (number.abs() < 1e38).then_some(number as i128)
-}
-
-/// Bytes are cut to the length; those of a fixed length are filled up with zeros.
-fn resize_bytes(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
-    let length = types::length(to).ok_or_else(|| broken("bytes have a length"))?;
-    let length = usize::try_from(length).map_err(|_| broken("a length of 32 bits"))?;
-    let fixed = matches!(to, SqlType::Binary { .. });
-    strict(format!("CAST {to}"), vec![operand], to, move |inputs, _| {
-        let column = inputs.column(0)?.as_binary::<i32>();
-        let mut builder = BinaryBuilder::new();
-        for bytes in column {
-            let Some(bytes) = bytes else {
-                builder.append_null();
-                continue;
-            };
-            let mut bytes = bytes[..bytes.len().min(length)].to_vec();
-            if fixed {
-                bytes.resize(length, 0);
-            }
-            builder.append_value(bytes);
-        }
-        Ok(Arc::new(builder.finish()))
-    })
 }
 
 /// The number of an interval.

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use arrow_array::types::Int64Type;
 
+use super::arguments::{text, wrong};
+use super::cast::cast;
 use super::kernel::sure;
-use super::{binary, cast, common_type, equal, text};
+use super::operators::{binary, equal};
+use super::types::common_type;
 use crate::ast::BinaryOperator;
 use crate::cell::Value;
 use crate::expr::Expr;
@@ -20,7 +23,7 @@ pub(super) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
     let types = std::iter::once(&operand).chain(&list).map(Expr::ty);
     let types: Vec<SqlType> = types.collect();
     let Some(ty) = common_type(&types) else {
-        return Err(super::wrong(
+        return Err(wrong(
             "IN",
             &[&[operand], &list[..]].concat(),
             "values of one type",
@@ -33,7 +36,7 @@ pub(super) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
     if literals && list.len() >= LOOKED_UP_MIN && !padded {
         let looked_up = match ty.family() {
             Family::Whole => whole(cast(operand.clone(), ty)?, &list)?,
-            Family::Text => texts(text::text(operand.clone(), "IN")?, &list)?,
+            Family::Text => texts(text(operand.clone(), "IN")?, &list)?,
             _ => None,
         };
         if let Some(looked_up) = looked_up {
@@ -47,7 +50,7 @@ pub(super) fn in_list(operand: Expr, list: Vec<Expr>) -> Result<Expr, Invalid> {
     any(equals).ok_or_else(|| Invalid::new("IN takes at least one value"))
 }
 
-/// One of them is true. They are put together in pairs, so that the tree of a long list is not deep.
+/// One of them is true. They are put together in pairs, so that the tree of a long list is flat.
 fn any(mut truths: Vec<Expr>) -> Option<Expr> {
     while truths.len() > 1 {
         let mut pairs = Vec::with_capacity(truths.len().div_ceil(2));

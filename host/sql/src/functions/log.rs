@@ -8,9 +8,10 @@ mod web;
 
 use regex::Regex;
 
+use super::arguments::{text, wrong};
+use super::cast::cast;
 use super::kernel::strict;
-use super::text::text;
-use super::{regex as patterns, written_moment, wrong};
+use super::{regex as patterns, written_moment};
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::Invalid;
@@ -94,7 +95,7 @@ fn group(name: &str, line: Expr, regex: Regex, number: usize) -> Result<Expr, In
             Ok(true)
         }))
     })?;
-    super::cast(found, FIELD)
+    cast(found, FIELD)
 }
 
 /// `SYS_LOG_PARSE(line)`: when it was (a syslog has no year: 1970), and the rest.

@@ -6,25 +6,19 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 
+use super::arguments::{self, wrong};
+use super::cast;
 use super::kernel::sure;
-use super::{cast, common_type};
+use super::operators::equal;
+use super::types::common_type;
 use crate::cell::Value;
 use crate::expr::{Arguments, Expr, Scalar};
 use crate::fault::{Invalid, RowFaults};
 use crate::ty::{Family, SqlType};
 
-/// The operand as a truth; `NULL` is unknown.
-pub(super) fn truth(operand: Expr, of: &str) -> Result<Expr, Invalid> {
-    match operand.ty() {
-        SqlType::Boolean => Ok(operand),
-        SqlType::Null => Ok(Expr::literal(Value::Null, SqlType::Boolean)),
-        ty => Err(Invalid::new(format!("{of} takes a BOOLEAN, not {ty}"))),
-    }
-}
-
 /// `NOT`: unknown stays unknown.
 pub(super) fn not(operand: Expr) -> Result<Expr, Invalid> {
-    let operand = truth(operand, "NOT")?;
+    let operand = arguments::truth(operand, "NOT")?;
     sure("NOT", vec![operand], SqlType::Boolean, |inputs, _| {
         let column = inputs.column(0)?.as_boolean();
         let truths = BooleanArray::new(!column.values(), column.nulls().cloned());
@@ -105,7 +99,7 @@ pub(super) fn is_null(operand: Expr, negated: bool) -> Expr {
 
 /// `IS TRUE`, `IS FALSE` and `IS UNKNOWN`.
 pub(super) fn is_truth(operand: Expr, truth: Option<bool>, negated: bool) -> Result<Expr, Invalid> {
-    let operand = self::truth(operand, "IS TRUE, FALSE or UNKNOWN")?;
+    let operand = arguments::truth(operand, "IS TRUE, FALSE or UNKNOWN")?;
     let Some(truth) = truth else {
         return Ok(is_null(operand, negated));
     };
@@ -119,8 +113,8 @@ pub(super) fn is_truth(operand: Expr, truth: Option<bool>, negated: bool) -> Res
 /// The first of the values that is not null. Those after it are not computed.
 pub(super) fn coalesce(arguments: Vec<Expr>) -> Result<Expr, Invalid> {
     let types: Vec<SqlType> = arguments.iter().map(Expr::ty).collect();
-    let ty = common_type(&types)
-        .ok_or_else(|| super::wrong("COALESCE", &arguments, "values of one type"))?;
+    let ty =
+        common_type(&types).ok_or_else(|| wrong("COALESCE", &arguments, "values of one type"))?;
     let mut values = arguments
         .into_iter()
         .map(|argument| cast::cast(argument, ty));
@@ -151,7 +145,7 @@ pub(super) fn coalesce(arguments: Vec<Expr>) -> Result<Expr, Invalid> {
 /// Null where both values are equal, the first one otherwise.
 pub(super) fn null_if(left: Expr, right: Expr) -> Result<Expr, Invalid> {
     let ty = left.ty();
-    let equal = super::equal(left.clone(), right)?;
+    let equal = equal(left.clone(), right)?;
     let null = Expr::literal(Value::Null, ty);
     if equal.as_literal() == Some(&Value::Null) || ty == SqlType::Null {
         return Ok(left);
@@ -161,7 +155,7 @@ pub(super) fn null_if(left: Expr, right: Expr) -> Result<Expr, Invalid> {
 
 /// `IS DISTINCT FROM`: two nulls are the same, a null and a value are not.
 pub(super) fn is_distinct(left: Expr, right: Expr, negated: bool) -> Result<Expr, Invalid> {
-    let equal = super::equal(left.clone(), right.clone())?;
+    let equal = equal(left.clone(), right.clone())?;
     let same = |truth: bool| Expr::literal(Value::Boolean(truth), SqlType::Boolean);
     let compared = if negated { equal } else { not(equal)? };
     let both_null = Expr::and(is_null(left.clone(), false), is_null(right.clone(), false));

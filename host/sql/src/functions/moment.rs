@@ -4,175 +4,22 @@ use arrow_array::types::{
     DurationMillisecondType, Int64Type, IntervalYearMonthType, Time32MillisecondType,
     TimestampMillisecondType,
 };
-use chrono::{Datelike, NaiveDate};
+use chrono::Datelike;
 
+use super::arguments::{whole_number, wrong};
 use super::calendar::{self, DAY, HOUR, MINUTE, SECOND};
-use super::kernel::{Inputs, broken, strict};
-use super::{cast, wrong};
+use super::cast;
+use super::kernel::{broken, strict};
 use crate::ast::TimeUnit;
 use crate::expr::Expr;
-use crate::fault::{Fault, FaultKind, Invalid, RowFaults};
+use crate::fault::{Fault, FaultKind, Invalid};
 use crate::ty::{Family, SqlType};
 
 type Timestamps = TimestampMillisecondType;
 
-/// 1970-01-04, the first Sunday: weeks begin with one.
-const FIRST_SUNDAY: i64 = 3 * DAY;
-
-fn outside(what: &str) -> Fault {
+pub(super) fn outside(what: &str) -> Fault {
     let message = format!("{what} is outside of the years 1 to 9999");
     Fault::new(FaultKind::Overflow, message)
-}
-
-/// Units that are always equally long: their length, and where one of them begins.
-fn fixed(unit: TimeUnit) -> Option<(i64, i64)> {
-    match unit {
-        TimeUnit::Millisecond => Some((1, 0)),
-        TimeUnit::Second => Some((SECOND, 0)),
-        TimeUnit::Minute => Some((MINUTE, 0)),
-        TimeUnit::Hour => Some((HOUR, 0)),
-        TimeUnit::Day => Some((DAY, 0)),
-        TimeUnit::Week => Some((7 * DAY, FIRST_SUNDAY)),
-        _ => None,
-    }
-}
-
-/// Units that are some months long.
-fn months(unit: TimeUnit) -> Option<i32> {
-    match unit {
-        TimeUnit::Month => Some(1),
-        TimeUnit::Quarter => Some(3),
-        TimeUnit::Year => Some(12),
-        _ => None,
-    }
-}
-
-/// `FLOOR(x TO unit)` and `CEIL(x TO unit)`.
-pub(super) fn round(operand: Expr, up: bool, unit: TimeUnit) -> Result<Expr, Invalid> {
-    let name = if up { "CEIL" } else { "FLOOR" };
-    let ty = operand.ty();
-    if ty == SqlType::Null {
-        return cast::cast(operand, SqlType::Timestamp);
-    }
-    if !ty.is_moment() {
-        return Err(wrong(name, &[operand], "a moment, TO a unit of time"));
-    }
-    let name = format!("{name} TO {unit:?}");
-    let operand = cast::cast(operand, SqlType::Timestamp)?;
-    let arguments = vec![operand];
-    let rounded = match (fixed(unit), months(unit)) {
-        (Some((length, begin)), _) => strict(
-            name,
-            arguments,
-            SqlType::Timestamp,
-            move |inputs, faults| round_fixed(inputs, faults, (length, begin), up),
-        )?,
-        (None, Some(count)) => strict(
-            name,
-            arguments,
-            SqlType::Timestamp,
-            move |inputs, faults| round_months(inputs, faults, count, up),
-        )?,
-        (None, None) => {
-            return Err(Invalid::new(format!(
-                "a moment is not rounded TO {unit:?}; YEAR to MILLISECOND are units"
-            )));
-        }
-    };
-    cast::cast(rounded, ty)
-}
-
-fn round_fixed(
-    inputs: &Inputs<'_>,
-    faults: &mut RowFaults,
-    (length, begin): (i64, i64),
-    up: bool,
-) -> Result<arrow_array::ArrayRef, Invalid> {
-    let fault = |_| outside("a moment");
-    if up {
-        let work = |millis: i64| {
-            let below = begin.checked_sub(millis)?.rem_euclid(length);
-            millis.checked_add(below)
-        };
-        inputs.map::<Timestamps, Timestamps>(faults, work, fault)
-    } else {
-        let work = |millis: i64| {
-            let above = millis.checked_sub(begin)?.rem_euclid(length);
-            millis.checked_sub(above)
-        };
-        inputs.map::<Timestamps, Timestamps>(faults, work, fault)
-    }
-}
-
-fn round_months(
-    inputs: &Inputs<'_>,
-    faults: &mut RowFaults,
-    count: i32,
-    up: bool,
-) -> Result<arrow_array::ArrayRef, Invalid> {
-    let work = |millis: i64| {
-        let (date, _) = calendar::split(millis)?;
-        let month = i32::try_from(date.month0()).ok()?;
-        let first = NaiveDate::from_ymd_opt(date.year(), 1, 1)?;
-        let first = calendar::add_months(first, month - month % count)?;
-        let floor = calendar::days(first) * DAY;
-        if up && floor != millis {
-            let next = calendar::add_months(first, count)?;
-            calendar::timestamp(calendar::days(next) * DAY)
-        } else {
-            Some(floor)
-        }
-    };
-    inputs.map::<Timestamps, Timestamps>(faults, work, |_| outside("a moment"))
-}
-
-/// `STEP(x BY INTERVAL …)`: the last multiple of the interval since 1970 that is not later.
-pub(super) fn step(operand: Expr, by: Expr) -> Result<Expr, Invalid> {
-    let ty = operand.ty();
-    let operand = cast::cast(operand, SqlType::Timestamp)?;
-    let nothing = |_: i64| {
-        let message = "STEP takes an interval above zero, of a moment of the years 1 to 9999";
-        Fault::new(FaultKind::Argument, message)
-    };
-    let stepped = match by.ty() {
-        SqlType::DayInterval => strict(
-            "STEP DAY",
-            vec![operand, by],
-            SqlType::Timestamp,
-            move |inputs, faults| {
-                inputs.map_two::<Timestamps, DurationMillisecondType, Timestamps>(
-                    faults,
-                    |millis, by| {
-                        let above = millis.checked_rem_euclid(by).filter(|_| by > 0)?;
-                        millis.checked_sub(above)
-                    },
-                    |millis, _| nothing(millis),
-                )
-            },
-        )?,
-        SqlType::YearInterval => strict(
-            "STEP YEAR",
-            vec![operand, by],
-            SqlType::Timestamp,
-            move |inputs, faults| {
-                inputs.map_two::<Timestamps, IntervalYearMonthType, Timestamps>(
-                    faults,
-                    |millis, by| {
-                        let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
-                        let since = calendar::months(calendar::split(millis)?.0)?
-                            - calendar::months(epoch)?;
-                        let since = i32::try_from(since).ok()?;
-                        let above = since.checked_rem_euclid(by).filter(|_| by > 0)?;
-                        let date = calendar::add_months(epoch, since - above)?;
-                        calendar::timestamp(calendar::days(date) * DAY)
-                    },
-                    |millis, _| nothing(millis),
-                )
-            },
-        )?,
-        _ => return Err(wrong("STEP", &[operand, by], "a moment and an interval")),
-    };
-    cast::cast(stepped, ty)
 }
 
 /// `EXTRACT(unit FROM x)` of moments and of intervals.
@@ -335,7 +182,7 @@ pub(super) fn difference(left: Expr, right: Expr, unit: TimeUnit) -> Result<Expr
     let right = cast::cast(right, SqlType::Timestamp)?;
     let arguments = vec![left, right];
     let name = format!("DIFFERENCE {unit:?}");
-    match (unit, fixed(unit)) {
+    match (unit, calendar::fixed(unit)) {
         (TimeUnit::Year | TimeUnit::Month, _) => {
             let count = if unit == TimeUnit::Year { 12 } else { 1 };
             strict(
@@ -407,7 +254,7 @@ pub(super) fn unix_timestamp(operand: Expr) -> Result<Expr, Invalid> {
 
 /// `TO_TIMESTAMP(x)`, of milliseconds since 1970.
 pub(super) fn to_timestamp(operand: Expr) -> Result<Expr, Invalid> {
-    let operand = super::whole_number(operand, "TO_TIMESTAMP")?;
+    let operand = whole_number(operand, "TO_TIMESTAMP")?;
     strict(
         "TO_TIMESTAMP",
         vec![operand],
@@ -424,7 +271,7 @@ pub(super) fn to_timestamp(operand: Expr) -> Result<Expr, Invalid> {
 pub(super) fn tsdiff(start: Expr, end: Expr) -> Result<Expr, Invalid> {
     let millis = |expr: Expr| match expr.ty().family() {
         Family::Date | Family::Timestamp => unix_timestamp(expr),
-        _ => super::whole_number(expr, "TSDIFF"),
+        _ => whole_number(expr, "TSDIFF"),
     };
     let (start, end) = (millis(start)?, millis(end)?);
     strict(

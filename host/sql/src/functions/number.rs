@@ -2,10 +2,11 @@
 
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
 
+use super::arguments::{number, wrong};
 use super::cast::{self, outside};
 use super::decimal;
 use super::kernel::{broken, strict};
-use super::{number, types, wrong};
+use super::types;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};
 use crate::ty::{Family, SqlType};
@@ -17,7 +18,7 @@ pub(super) fn abs(operand: Expr) -> Result<Expr, Invalid> {
     strict("ABS", vec![operand], ty, move |inputs, faults| {
         match ty.family() {
             Family::Whole => {
-                let (_, high) = super::arithmetic::range(ty);
+                let (_, high) = types::range(ty);
                 let work = |number: i64| number.checked_abs().filter(|size| *size <= high);
                 inputs.map::<Int64Type, Int64Type>(faults, work, |number| outside(number, ty))
             }
@@ -169,7 +170,7 @@ pub(super) fn step(operand: Expr, by: Expr) -> Result<Expr, Invalid> {
         ));
     }
     strict("STEP", vec![operand, by], ty, move |inputs, faults| {
-        let (low, high) = super::arithmetic::range(ty);
+        let (low, high) = types::range(ty);
         inputs.map_two::<Int64Type, Int64Type, Int64Type>(
             faults,
             |number, by| {

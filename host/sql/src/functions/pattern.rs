@@ -1,7 +1,7 @@
 //! `LIKE`.
 
+use super::arguments::text;
 use super::kernel::{strict, sure};
-use super::text::text;
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};

@@ -6,10 +6,11 @@
 use arrow_array::types::Int64Type;
 use regex::{Captures, Regex, RegexBuilder};
 
+use super::arguments::{text, whole_number, wrong};
+use super::characters::byte_of;
 use super::kernel::{broken, strict};
 use super::pattern::escape_character;
-use super::text::{byte_of, text};
-use super::{types, whole_number, wrong};
+use super::types;
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};

@@ -1,3 +1,5 @@
+//! What functions and operators give, as AWS's pages and another engine say it.
+
 mod casts;
 mod evaluate;
 mod hostile;

@@ -6,52 +6,14 @@ use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 
+use super::arguments::{text, whole_number};
+use super::characters::byte_of;
 use super::kernel::{broken, strict};
-use super::{cast, types, whole_number, wrong};
+use super::types;
 use crate::ast::TrimSide;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};
 use crate::ty::{Family, SqlType};
-
-/// A text of another length: cut, and filled up with spaces if the length is fixed.
-pub(super) fn resize(operand: Expr, to: SqlType) -> Result<Expr, Invalid> {
-    let fixed = matches!(to, SqlType::Char { .. });
-    let (from, length) = (types::length(operand.ty()), types::length(to));
-    let (Some(from), Some(length)) = (from, length) else {
-        return Err(broken("a text has a length"));
-    };
-    if !fixed && from <= length {
-        return cast::retype(operand, to);
-    }
-    let length = usize::try_from(length).map_err(|_| broken("a length of 32 bits"))?;
-    strict(
-        format!("CAST TEXT {to}"),
-        vec![operand],
-        to,
-        move |inputs, faults| {
-            let texts = inputs.texts(0)?;
-            Ok(inputs.write(faults, |row, out| {
-                let text = texts.get(row);
-                out.push_str(&text[..byte_of(text, length)]);
-                if fixed {
-                    let missing = length - out.chars().count();
-                    out.extend(std::iter::repeat_n(' ', missing));
-                }
-                Ok(true)
-            }))
-        },
-    )
-}
-
-/// Where so many characters end, or the text does.
-pub(super) fn byte_of(text: &str, chars: usize) -> usize {
-    if text.is_ascii() {
-        return chars.min(text.len());
-    }
-    text.char_indices()
-        .nth(chars)
-        .map_or(text.len(), |(at, _)| at)
-}
 
 /// A text of a number that was counted in it: places in texts fit in 64 bits.
 pub(super) fn counted(count: usize) -> Result<i64, Fault> {
@@ -61,15 +23,6 @@ pub(super) fn counted(count: usize) -> Result<i64, Fault> {
 /// So many characters; none below zero. More than can be counted is beyond the end of every text.
 fn place(number: i64) -> usize {
     usize::try_from(number.max(0)).unwrap_or(usize::MAX)
-}
-
-/// The operand, if it is a text.
-pub(super) fn text(operand: Expr, of: &str) -> Result<Expr, Invalid> {
-    match operand.ty().family() {
-        Family::Text => Ok(operand),
-        Family::Null => cast::cast(operand, SqlType::TEXT),
-        _ => Err(wrong(of, std::slice::from_ref(&operand), "a text")),
-    }
 }
 
 /// `||`.

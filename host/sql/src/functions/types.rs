@@ -17,10 +17,10 @@ const QUOTIENT_SCALE_MIN: u8 = 6;
 pub(crate) fn common_type(types: &[SqlType]) -> Option<SqlType> {
     let mut types = types.iter().copied();
     let first = types.next()?;
-    types.try_fold(first, common)
+    types.try_fold(first, of_two)
 }
 
-fn common(left: SqlType, right: SqlType) -> Option<SqlType> {
+fn of_two(left: SqlType, right: SqlType) -> Option<SqlType> {
     if left == right {
         return Some(left);
     }
@@ -45,6 +45,16 @@ fn common(left: SqlType, right: SqlType) -> Option<SqlType> {
             Some(SqlType::Timestamp)
         }
         _ => None,
+    }
+}
+
+/// The least and the greatest number of a type of whole numbers.
+pub(super) fn range(ty: SqlType) -> (i64, i64) {
+    match ty {
+        SqlType::TinyInt => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        SqlType::SmallInt => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        SqlType::Integer => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
     }
 }
 
@@ -153,7 +163,7 @@ pub(super) fn quotient(left: SqlType, right: SqlType) -> Option<SqlType> {
 pub(super) fn remainder(left: SqlType, right: SqlType) -> Option<SqlType> {
     match (left.family(), right.family()) {
         (Family::Whole | Family::Decimal, Family::Decimal) | (Family::Decimal, Family::Whole) => {
-            common(left, right)
+            of_two(left, right)
         }
         (Family::Whole, Family::Whole) => arithmetic(left, right),
         _ => None,

@@ -3,10 +3,10 @@
 
 use arrow_array::types::TimestampMillisecondType;
 
+use super::arguments::{text, wrong};
+use super::cast;
 use super::date_format::Format;
 use super::kernel::strict;
-use super::text::text;
-use super::{cast, wrong};
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid};

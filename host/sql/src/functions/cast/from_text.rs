@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType};
 use super::super::calendar;
 use super::super::decimal;
 use super::super::kernel::{Inputs, broken, strict};
-use super::super::{arithmetic, types};
+use super::super::types;
 use crate::expr::Expr;
 use crate::fault::{Fault, FaultKind, Invalid, RowFaults};
 use crate::ty::{Family, SqlType};
@@ -94,7 +94,7 @@ fn parse_whole(
     to: SqlType,
 ) -> Result<ArrayRef, Invalid> {
     let texts = inputs.texts(0)?;
-    let (low, high) = arithmetic::range(to);
+    let (low, high) = types::range(to);
     Ok(inputs.rows::<Int64Type>(faults, |row| {
         let text = texts.get(row).trim();
         let number = whole(text).ok_or_else(|| not_one(text, to))?;

@@ -5,9 +5,13 @@ use crate::ast::{ExpressionKind, Literal};
 use crate::cell::Value;
 use crate::expr::Expr;
 use crate::fault::Invalid;
+use crate::functions::arguments::{text, wrong};
+use crate::functions::cast::cast;
+use crate::functions::characters::byte_of;
 use crate::functions::kernel::strict;
-use crate::functions::text::{byte_of, text};
-use crate::functions::{cast, substring, trim, written_moment, wrong};
+use crate::functions::literal::literal as literal_of;
+use crate::functions::text::{substring, trim};
+use crate::functions::written_moment;
 use crate::ty::SqlType;
 
 /// A column as it is described: `name TYPE type ['pattern'] [NOT NULL] [START n [FOR n]]`.
@@ -38,7 +42,7 @@ pub(super) fn fixed(name: &str, arguments: &[Expr]) -> Result<Columns, Invalid> 
     let (line, description) = described(name, arguments)?;
     let mut columns = Vec::new();
     for column in parse(name, description)? {
-        let number = |number: i128| crate::functions::literal(&Literal::Whole(number));
+        let number = |number: i128| literal_of(&Literal::Whole(number));
         let start = column.start.ok_or_else(|| {
             Invalid::new(format!(
                 "{name} takes columns with a START: {}",

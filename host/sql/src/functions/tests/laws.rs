@@ -167,7 +167,8 @@ fn doubles_are_compared_with_a_literal_as_rust_compares_them() {
     })
     .unwrap();
     let column = Expr::column(1, SqlType::Double);
-    let relations: [(BinaryOperator, fn(f64) -> bool); 6] = [
+    type Holds = fn(f64) -> bool;
+    let relations: [(BinaryOperator, Holds); 6] = [
         (BinaryOperator::Equal, |x| x == 0.5),
         (BinaryOperator::NotEqual, |x| x != 0.5),
         (BinaryOperator::Less, |x| x < 0.5),
@@ -179,17 +180,17 @@ fn doubles_are_compared_with_a_literal_as_rust_compares_them() {
         let expr = functions::binary(operator, column.clone(), half.clone()).unwrap();
         let found = expr.evaluate(&rows, &mut RowFaults::default()).unwrap();
         let found = found.as_boolean();
-        for row in 0..ROWS {
+        for (row, value) in values.iter().enumerate() {
             let truth = found.is_valid(row).then(|| found.value(row));
-            assert_eq!(truth, values[row].map(holds));
+            assert_eq!(truth, value.map(holds));
         }
     }
     let doubled = functions::binary(BinaryOperator::Add, column.clone(), column).unwrap();
     let found = doubled.evaluate(&rows, &mut RowFaults::default()).unwrap();
     let found = found.as_primitive::<Float64Type>();
-    for row in 0..ROWS {
+    for (row, value) in values.iter().enumerate() {
         let sum = found.is_valid(row).then(|| found.value(row));
-        assert_eq!(sum, values[row].map(|x| x + x));
+        assert_eq!(sum, value.map(|x| x + x));
     }
 }
 
