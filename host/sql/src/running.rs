@@ -394,7 +394,7 @@ impl Node {
     }
 
     fn held_bytes(&self) -> usize {
-        let merged = self.merge.as_ref().map_or(0, |merge| merge.held().1);
+        let merged = self.merge.as_ref().map_or(0, Merge::held_bytes);
         self.operator.state_bytes() + merged
     }
 }

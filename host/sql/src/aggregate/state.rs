@@ -49,6 +49,16 @@ pub fn add_row_by_row<S: State>(
     groups: &[usize],
     rows: &ArgumentRows<'_>,
 ) -> Result<(), Invalid> {
+    add_counting(states, groups, rows, &mut 0)
+}
+
+/// The same, and counts in `held` what the states hold besides themselves.
+fn add_counting<S: State>(
+    states: &mut [S],
+    groups: &[usize],
+    rows: &ArgumentRows<'_>,
+    held: &mut usize,
+) -> Result<(), Invalid> {
     let columns: Vec<Cells<'_>> = rows
         .columns
         .iter()
@@ -59,7 +69,10 @@ pub fn add_row_by_row<S: State>(
     for (order, (row, group)) in (rows.order..).zip(groups.iter().enumerate()) {
         cells.clear();
         cells.extend(columns.iter().map(|column| column.get(row)));
-        states[*group].add(&cells, order)?;
+        let state = &mut states[*group];
+        let before = state.held_bytes();
+        state.add(&cells, order)?;
+        *held = (*held + state.held_bytes()).saturating_sub(before);
     }
     Ok(())
 }
@@ -145,21 +158,11 @@ impl<S: State> Accumulators for Grouped<S> {
     }
 
     fn add(&mut self, groups: &[usize], rows: &ArgumentRows<'_>) -> Result<(), Invalid> {
-        if !S::HOLDS {
-            return S::add_rows(&mut self.states, groups, rows);
+        if S::HOLDS {
+            add_counting(&mut self.states, groups, rows, &mut self.held)
+        } else {
+            S::add_rows(&mut self.states, groups, rows)
         }
-        // Rows of one group come often; each of them is counted once before and once behind.
-        let mut touched = groups.to_vec();
-        touched.sort_unstable();
-        touched.dedup();
-        let held = |states: &[S]| -> usize {
-            let held = touched.iter().map(|group| states[*group].held_bytes());
-            held.sum()
-        };
-        let before = held(&self.states);
-        let added = S::add_rows(&mut self.states, groups, rows);
-        self.held = self.held - before + held(&self.states);
-        added
     }
 
     fn merge(&mut self, from: usize, into: usize) -> Result<(), Invalid> {

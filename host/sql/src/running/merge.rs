@@ -16,12 +16,15 @@ use crate::ty::SqlType;
 
 pub struct Merge {
     inputs: Vec<Waiting>,
+    /// What waits, over all inputs.
+    rows: usize,
+    bytes: usize,
 }
 
 /// The rows of one input. They are numbered as they come.
 struct Waiting {
     types: Vec<SqlType>,
-    batches: VecDeque<Batch>,
+    pieces: VecDeque<Piece>,
     /// The numbers of the rows that wait.
     from: u64,
     to: u64,
@@ -30,12 +33,27 @@ struct Waiting {
     saved_to: u64,
 }
 
+/// Rows that came together, and the bytes of each, about.
+struct Piece {
+    batch: Batch,
+    row_bytes: usize,
+}
+
+impl Piece {
+    fn new(batch: Batch) -> Self {
+        let columns = batch.columns().iter();
+        let bytes: usize = columns.map(|column| column.get_array_memory_size()).sum();
+        let row_bytes = bytes.div_ceil(batch.rows().max(1));
+        Self { batch, row_bytes }
+    }
+}
+
 impl Merge {
     /// For inputs of these types.
     pub fn new(inputs: Vec<Vec<SqlType>>) -> Self {
         let inputs = inputs.into_iter().map(|types| Waiting {
             types,
-            batches: VecDeque::new(),
+            pieces: VecDeque::new(),
             from: 0,
             to: 0,
             saved_from: 0,
@@ -43,15 +61,15 @@ impl Merge {
         });
         Self {
             inputs: inputs.collect(),
+            rows: 0,
+            bytes: 0,
         }
     }
 
     pub fn push(&mut self, input: usize, batch: Batch) -> Result<(), Invalid> {
-        let waiting = &mut self.inputs[input];
-        waiting.to += batch.rows() as u64;
-        waiting.batches.push_back(batch);
-        let (rows, bytes) = self.held();
-        check_held("a step with several inputs", rows, bytes)
+        self.inputs[input].to += batch.rows() as u64;
+        self.hold(input, batch);
+        check_held("a step with several inputs", self.rows, self.bytes)
     }
 
     /// Takes out the rows before a moment, or all: pieces in the order of `ROWTIME`, each with the
@@ -68,10 +86,13 @@ impl Merge {
                 before.is_none_or(|before| rowtime < before)
                     && other.is_none_or(|other| (rowtime, input) < other)
             };
-            let Some(batch) = self.inputs[input].take_while(leaves) else {
+            let Some(piece) = self.inputs[input].take_while(leaves) else {
                 break;
             };
-            pieces.push((input, batch));
+            let rows = piece.batch.rows();
+            self.rows -= rows;
+            self.bytes -= rows * piece.row_bytes;
+            pieces.push((input, piece.batch));
         }
         pieces
     }
@@ -80,20 +101,22 @@ impl Merge {
     fn heads(&self) -> impl Iterator<Item = (Millis, usize)> {
         let inputs = self.inputs.iter().enumerate();
         inputs.filter_map(|(input, waiting)| {
-            let first = waiting.batches.front()?;
-            Some((first.rowtimes().value(0), input))
+            let first = waiting.pieces.front()?;
+            Some((first.batch.rowtimes().value(0), input))
         })
     }
 
-    /// Rows and bytes that wait.
-    pub fn held(&self) -> (usize, usize) {
-        let batches = self.inputs.iter().flat_map(|waiting| &waiting.batches);
-        batches.fold((0, 0), |(rows, bytes), batch| {
-            // A slice counts for its part of what it shares.
-            let columns = batch.columns().iter();
-            let own: usize = columns.map(|column| column.get_array_memory_size()).sum();
-            (rows + batch.rows(), bytes + own)
-        })
+    fn hold(&mut self, input: usize, batch: Batch) {
+        let piece = Piece::new(batch);
+        let rows = piece.batch.rows();
+        self.rows += rows;
+        self.bytes += rows * piece.row_bytes;
+        self.inputs[input].pieces.push_back(piece);
+    }
+
+    /// Bytes of the rows that wait, about.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn save(&mut self, changes: &mut dyn StateWriter) {
@@ -103,7 +126,12 @@ impl Merge {
             }
             let mut number = waiting.from;
             let mut value = Vec::new();
-            for batch in &waiting.batches {
+            for Piece { batch, .. } in &waiting.pieces {
+                let behind = number + batch.rows() as u64;
+                if behind <= waiting.saved_to {
+                    number = behind;
+                    continue;
+                }
                 let reader = RowReader::new(batch, &waiting.types);
                 for row in 0..batch.rows() {
                     if number >= waiting.saved_to {
@@ -133,7 +161,8 @@ impl Merge {
             let list = list.ok_or_else(|| Invalid::new("internal: rows of no input"))?;
             list.push((take_u64(&mut key)?, value));
         }
-        for (waiting, list) in self.inputs.iter_mut().zip(numbers) {
+        for (input, list) in numbers.into_iter().enumerate() {
+            let waiting = &mut self.inputs[input];
             let (Some((first, _)), Some((last, _))) = (list.first(), list.last()) else {
                 continue;
             };
@@ -145,30 +174,32 @@ impl Merge {
                 sink.push(rowtime, value, &mut out)?;
             }
             sink.flush(&mut out);
-            waiting.batches.extend(out.batches.drain(..));
+            for batch in out.batches.drain(..) {
+                self.hold(input, batch);
+            }
         }
         Ok(())
     }
 }
 
 impl Waiting {
-    /// Takes rows off the first batch as long as their `ROWTIME` says so.
-    fn take_while(&mut self, leaves: impl Fn(Millis) -> bool) -> Option<Batch> {
-        let batch = self.batches.pop_front()?;
+    /// Takes rows off the first piece as long as their `ROWTIME` says so.
+    fn take_while(&mut self, leaves: impl Fn(Millis) -> bool) -> Option<Piece> {
+        let Piece { batch, row_bytes } = self.pieces.pop_front()?;
         let rowtimes = batch.rowtimes();
         let count = rowtimes
             .values()
             .partition_point(|rowtime| leaves(*rowtime));
-        if count == 0 {
-            self.batches.push_front(batch);
-            return None;
-        }
-        if count < batch.rows() {
-            let rest = batch.slice(count, batch.rows() - count);
-            self.batches.push_front(rest);
+        let (taken, rest) = (batch.slice(0, count), batch.rows() - count);
+        if rest > 0 {
+            let batch = batch.slice(count, rest);
+            self.pieces.push_front(Piece { batch, row_bytes });
         }
         self.from += count as u64;
-        Some(batch.slice(0, count))
+        (count > 0).then_some(Piece {
+            batch: taken,
+            row_bytes,
+        })
     }
 }
 
