@@ -114,10 +114,7 @@ impl Binder<'_> {
                 let operand = self.expression(operand, meaning)?;
                 let low = self.expression(low, meaning)?;
                 let high = self.expression(high, meaning)?;
-                let above =
-                    functions::binary(BinaryOperator::GreaterOrEqual, operand.clone(), low)?;
-                let below = functions::binary(BinaryOperator::LessOrEqual, operand, high)?;
-                negated_if(*negated, Expr::and(above, below))
+                negated_if(*negated, functions::between(operand, low, high)?)
             }
             ExpressionKind::InList {
                 operand,
@@ -150,17 +147,11 @@ impl Binder<'_> {
         meaning: &mut dyn Meaning,
     ) -> Result<Expr, Invalid> {
         let operand = self.expression(operand, meaning)?;
-        let mut any: Option<Expr> = None;
+        let mut values = Vec::with_capacity(list.len());
         for value in list {
-            let value = self.expression(value, meaning)?;
-            let equal = functions::binary(BinaryOperator::Equal, operand.clone(), value)?;
-            any = Some(match any {
-                Some(before) => Expr::or(before, equal),
-                None => equal,
-            });
+            values.push(self.expression(value, meaning)?);
         }
-        let any = any.ok_or_else(|| Invalid::new("IN needs at least one value"))?;
-        negated_if(negated, any)
+        negated_if(negated, functions::in_list(operand, values)?)
     }
 
     fn case(

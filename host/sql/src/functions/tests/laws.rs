@@ -241,3 +241,24 @@ fn two_nulls_are_not_distinct() {
     assert_eq!(found.null_count(), 0);
     assert!((0..ROWS).all(|row| found.value(row) == ((row % 2 == 0) != (row % 3 == 0))));
 }
+
+#[test]
+fn a_long_list_is_searched_without_a_deep_tree() {
+    let numbers = (0..ROWS).map(|row| i64::try_from(row).unwrap());
+    let rows = batch(vec![Arc::new(Int64Array::from_iter_values(numbers))]);
+    let literal = |digits| {
+        let scale = 1;
+        functions::literal(&crate::ast::Literal::Decimal { digits, scale }).unwrap()
+    };
+    // Every number of a half, so that the list is not one of whole numbers: 0.0, 0.5, 1.0, …
+    let list: Vec<Expr> = (0..500).map(|half| literal(half * 5)).collect();
+    let column = Expr::column(1, SqlType::BigInt);
+    let found = functions::in_list(column.clone(), list).unwrap();
+    let found = found.holds(&rows, &mut RowFaults::default()).unwrap();
+    assert!((0..ROWS).all(|row| found.value(row) == (row < 250)));
+    let whole = |number| functions::literal(&crate::ast::Literal::Whole(number)).unwrap();
+    let list = (0..20_000).map(|number| whole(number * 3)).collect();
+    let found = functions::in_list(column, list).unwrap();
+    let found = found.holds(&rows, &mut RowFaults::default()).unwrap();
+    assert!((0..ROWS).all(|row| found.value(row) == (row % 3 == 0)));
+}
