@@ -81,7 +81,7 @@ fn bracket(text: &str) -> Option<(Step, &str)> {
 }
 
 /// Where the value of a column lies when a document was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
     /// Once in a document.
     Document(usize),
@@ -202,16 +202,29 @@ impl Shape {
         Ok((shape, slots))
     }
 
-    /// Forgets what nobody reads: values, and whatever lies only on the way to them.
-    pub fn keep_only(&mut self, slots: &[Slot]) {
+    /// Forgets what nobody reads: values, and whatever lies only on the way to them. The slots that
+    /// are read get numbers without gaps.
+    pub fn keep_only(&mut self, slots: &mut [Slot]) {
+        let mut renamed = HashMap::new();
+        let (mut document_slots, mut row_slots) = (0, 0);
+        for slot in slots {
+            let (new, next): (fn(usize) -> Slot, _) = match slot {
+                Slot::Document(_) => (Slot::Document, &mut document_slots),
+                Slot::Row(_) => (Slot::Row, &mut row_slots),
+            };
+            *slot = *renamed.entry(*slot).or_insert_with(|| {
+                *next += 1;
+                new(*next - 1)
+            });
+        }
+        self.document_slots = document_slots;
+        self.row_slots = row_slots;
         let mut read: Vec<bool> = Vec::with_capacity(self.nodes.len());
-        // A child is always made after its parent.
         for node in &mut self.nodes {
-            if node.slot.is_some_and(|slot| !slots.contains(&slot)) {
-                node.slot = None;
-            }
+            node.slot = node.slot.and_then(|slot| renamed.get(&slot).copied());
             read.push(node.slot.is_some() || node.rows.is_some());
         }
+        // A child is always made after its parent.
         for at in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[at];
             node.members.retain(|child| read[child]);
@@ -353,6 +366,23 @@ fn flattened(row_path: &Path, paths: &[Vec<Step>]) -> Result<Option<Vec<Step>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_not_looked_for() {
+        let paths = ["$.a.b", "$.c", "$.a.d", "$.c", "$.e[0:].f", "$.e[0:].g"];
+        let paths = paths.map(|path| Path::parse(path).unwrap());
+        let (mut shape, all) = Shape::new(&Path::parse("$").unwrap(), &paths).unwrap();
+        let mut read = [all[5], all[3], all[1]];
+        shape.keep_only(&mut read);
+        assert_eq!(read, [Slot::Row(0), Slot::Document(0), Slot::Document(0)]);
+        assert_eq!((shape.document_slots, shape.row_slots), (1, 1));
+        let root = &shape.nodes[ROOT].members;
+        let is_there = ["a", "c", "e"].map(|name| root.node_of(name).is_some());
+        assert_eq!(is_there, [false, true, true]);
+        let array = root.node_of("e").unwrap();
+        let row = &shape.nodes[shape.nodes[array].rows.unwrap()].members;
+        assert_eq!(row.list.len(), 1);
+    }
 
     fn member(name: &str) -> Step {
         Step::Member(name.to_owned())

@@ -42,8 +42,8 @@ impl Reader {
             Format::Json { row_path, mappings } => {
                 // What becomes rows is told by all paths, also those that nobody reads.
                 let (mut shape, all) = Shape::new(row_path, mappings)?;
-                let slots: Vec<_> = needed.iter().map(|at| all[*at]).collect();
-                shape.keep_only(&slots);
+                let mut slots: Vec<_> = needed.iter().map(|at| all[*at]).collect();
+                shape.keep_only(&mut slots);
                 let found = Found::default();
                 Ok(Self::Json {
                     shape,

@@ -1,9 +1,11 @@
 //! Columns that grow row by row, for all columns of a schema.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{StringBuilder, TimestampMillisecondBuilder};
 use arrow_array::{ArrayRef, BooleanArray, new_null_array};
+use arrow_schema::DataType;
 
 use super::coerce::{Sink, Source, first_chars};
 use super::escapes::{Raw, resolved};
@@ -100,12 +102,27 @@ impl MetadataColumn {
         }
     }
 
-    fn finish(&mut self, rows: usize) -> ArrayRef {
+    fn finish(&mut self, nulls: &mut Nulls) -> ArrayRef {
         match self {
-            Self::Unread(kind) => new_null_array(&kind.column().ty.arrow(), rows),
+            Self::Unread(kind) => nulls.of(kind.column().ty),
             Self::Arrival { builder, .. } => Arc::new(builder.finish()),
             Self::Text { builder, .. } => Arc::new(builder.finish()),
         }
+    }
+}
+
+/// Columns that nobody reads: one for each type, however many columns are of it.
+struct Nulls {
+    rows: usize,
+    columns: HashMap<DataType, ArrayRef>,
+}
+
+impl Nulls {
+    fn of(&mut self, ty: SqlType) -> ArrayRef {
+        let column = self.columns.entry(ty.arrow());
+        column
+            .or_insert_with_key(|ty| new_null_array(ty, self.rows))
+            .clone()
     }
 }
 
@@ -226,15 +243,19 @@ impl Rows {
     pub fn finish(&mut self) -> Result<Vec<Batch>, Invalid> {
         let rowtimes = std::mem::take(&mut self.rowtimes);
         let rows = rowtimes.len();
+        let mut nulls = Nulls {
+            rows,
+            columns: HashMap::new(),
+        };
         let mut columns = vec![timestamps(rowtimes)];
         for place in &self.columns {
             columns.push(match place {
                 Place::Needed(at) => self.needed[*at].sink.finish(),
-                Place::Unread(ty) => new_null_array(&ty.arrow(), rows),
+                Place::Unread(ty) => nulls.of(*ty),
             });
         }
         for column in &mut self.metadata {
-            columns.push(column.finish(rows));
+            columns.push(column.finish(&mut nulls));
         }
         self.bytes = 0;
         self.record = Begin::default();
