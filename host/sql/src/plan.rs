@@ -278,12 +278,14 @@ pub enum TableFunction {
 pub struct GroupRank {
     /// The column by which rows are ranked.
     pub rank_by: usize,
+    /// The column that takes the rank: one of the cursor's, or the one behind all of them.
+    pub rank: usize,
     pub descending: bool,
-    /// Rows leave in the order of their rank, or as they came.
+    /// Rows leave in the order of their rank, the greatest one first.
     pub output_descending: bool,
     /// Milliseconds without a row after which a group is answered though no later row came.
     pub idle: Millis,
-    /// Rows of a group that are answered, at most.
+    /// Rows of a group that are answered, at most; 0: all.
     pub rows_max: u64,
 }
 
