@@ -10,6 +10,7 @@ mod project;
 pub(crate) mod rows;
 mod set;
 mod sort;
+pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 
