@@ -10,7 +10,7 @@ mod project;
 pub(crate) mod rows;
 mod set;
 mod sort;
-pub mod table;
+mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -39,11 +39,8 @@ pub fn build(plan: &Plan) -> Result<Box<dyn Operator>, Invalid> {
         Step::Union { .. } => Box::new(constant::Union),
         Step::Set(step) => Box::new(set::Set::new(step)?),
         Step::Sort(step) => Box::new(sort::Sort::new(step)?),
+        Step::Table(step) => table::build(step, &plan.rows)?,
         Step::Values { values } => Box::new(constant::Values::new(values)),
-        other => {
-            let name = name_of(other);
-            return Err(Invalid::new(format!("{name} cannot be run")));
-        }
     })
 }
 

@@ -266,7 +266,7 @@ type Made = Result<(TableFunction, Vec<Column>), Invalid>;
 
 /// The longest time that a group waits for its next row.
 const IDLE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
-/// Rows of a group, at most.
+/// Rows of a group, at most; 0 is no limit.
 const RANKED_ROWS_MAX: u64 = 1_000_000;
 
 fn group_rank(arguments: &Constants<'_>, mut columns: Vec<Column>) -> Made {
@@ -276,13 +276,21 @@ fn group_rank(arguments: &Constants<'_>, mut columns: Vec<Column>) -> Made {
     let descending = direction(arguments.text(2, "'asc' or 'desc'")?)?;
     let output_descending = direction(arguments.text(3, "'asc' or 'desc'")?)?;
     let idle = arguments.whole(4, "the idle time in milliseconds", 0..=IDLE_MS_MAX, None)?;
-    let rows_max = arguments.whole(5, "the number of rows", 1..=RANKED_ROWS_MAX, None)?;
+    let rows_max = arguments.whole(5, "the number of rows", 0..=RANKED_ROWS_MAX, None)?;
     // The rank stands where the cursor has a column of that name, or behind all others.
-    if column_of(&columns, &rank).is_err() {
-        columns.push(column(&rank, SqlType::Integer));
-    }
+    let rank = match column_of(&columns, &rank) {
+        Ok(index) => {
+            columns[index - 1].ty = SqlType::Integer;
+            index
+        }
+        Err(_) => {
+            columns.push(column(&rank, SqlType::Integer));
+            columns.len()
+        }
+    };
     let function = TableFunction::GroupRank(GroupRank {
         rank_by,
+        rank,
         descending,
         output_descending,
         idle: Millis::try_from(idle).map_err(|_| Invalid::new("the idle time is too long"))?,

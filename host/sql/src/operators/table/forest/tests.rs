@@ -5,7 +5,12 @@ use crate::operators::table::hash;
 use crate::operators::testing::{Event, Random, Subject, stream, whole};
 use crate::ty::{Column, SqlType};
 
-const INPUT: [SqlType; 4] = [SqlType::Timestamp, SqlType::Double, SqlType::TEXT, SqlType::BigInt];
+const INPUT: [SqlType; 4] = [
+    SqlType::Timestamp,
+    SqlType::Double,
+    SqlType::TEXT,
+    SqlType::BigInt,
+];
 
 fn function() -> RandomCutForest {
     RandomCutForest {
@@ -31,9 +36,8 @@ fn with_subject<T>(function: &RandomCutForest, test: impl FnOnce(&Subject<'_>) -
         add("ANOMALY_EXPLANATION", SqlType::Varchar { length: 20_480 });
     }
     let output = RowType::with_rowtime(columns);
-    let make = || -> Box<dyn Operator> {
-        Box::new(Scoring::new(function, &input, &output).unwrap())
-    };
+    let make =
+        || -> Box<dyn Operator> { Box::new(Scoring::new(function, &input, &output).unwrap()) };
     test(&Subject {
         make: &make,
         inputs: &[INPUT.to_vec()],
@@ -42,7 +46,11 @@ fn with_subject<T>(function: &RandomCutForest, test: impl FnOnce(&Subject<'_>) -
 }
 
 fn event(x: f64, y: i64) -> Event {
-    Event::Row(0, 5, vec![Value::Double(x), Value::Text("t".into()), whole(y)])
+    Event::Row(
+        0,
+        5,
+        vec![Value::Double(x), Value::Text("t".into()), whole(y)],
+    )
 }
 
 /// Points around (0, 0), at most 1 and 10 away.
@@ -70,11 +78,18 @@ fn a_point_far_away_scores_more_than_all_that_are_like_the_others() {
     let mut events = cloud(400, &mut random);
     events.push(event(5.0, 60));
     let scores = scores(&function(), &events);
-    assert!(scores[..16].iter().all(|score| *score == 0.0), "nothing is known yet");
+    assert!(
+        scores[..16].iter().all(|score| *score == 0.0),
+        "nothing is known yet"
+    );
     let usual = scores[200..400].iter().copied().fold(0.0, f64::max);
     assert!(scores[400] > usual * 1.5, "{} {usual}", scores[400]);
     // AWS: at most the logarithm of the size of a sample, give or take the one that is added.
-    assert!(scores.iter().all(|score| (0.0..=65_f64.log2()).contains(score)));
+    assert!(
+        scores
+            .iter()
+            .all(|score| (0.0..=65_f64.log2()).contains(score))
+    );
 }
 
 #[test]
@@ -95,15 +110,17 @@ fn shares_tell_the_column_and_the_direction_and_sum_up_to_the_score() {
         };
         let json: serde_json::Value = serde_json::from_str(text).unwrap();
         let share = |column: &str| json[column]["ATTRIBUTION_SCORE"].as_f64().unwrap();
-        assert!((share("C0") + share("C2") - score).abs() < 1e-9, "{text} {score}");
+        assert!(
+            (share("C0") + share("C2") - score).abs() < 1e-9,
+            "{text} {score}"
+        );
         last.push(json);
     }
     let [.., low, right] = last.as_slice() else {
         panic!("two rows at least");
     };
-    let number = |json: &serde_json::Value, column: &str, name: &str| {
-        json[column][name].as_f64().unwrap()
-    };
+    let number =
+        |json: &serde_json::Value, column: &str, name: &str| json[column][name].as_f64().unwrap();
     assert_eq!(low["C2"]["DIRECTION"], "LOW");
     assert!(number(low, "C2", "ATTRIBUTION_SCORE") > 5.0 * number(low, "C0", "ATTRIBUTION_SCORE"));
     assert_eq!(right["C0"]["DIRECTION"], "HIGH");

@@ -6,7 +6,12 @@ use crate::operators::rows::types_of;
 use crate::operators::testing::{Event, Random, Subject, stream};
 use crate::ty::{Column, SqlType};
 
-const INPUT: [SqlType; 4] = [SqlType::Timestamp, SqlType::Double, SqlType::TEXT, SqlType::Double];
+const INPUT: [SqlType; 4] = [
+    SqlType::Timestamp,
+    SqlType::Double,
+    SqlType::TEXT,
+    SqlType::Double,
+];
 
 fn function(window_rows: u32, points_min: u32) -> Hotspots {
     Hotspots {
@@ -20,12 +25,14 @@ fn function(window_rows: u32, points_min: u32) -> Hotspots {
 fn with_subject<T>(function: &Hotspots, test: impl FnOnce(&Subject<'_>) -> T) -> T {
     let input = stream(&INPUT).rows;
     let mut columns = input.declared().to_vec();
-    let (name, ty) = ("HOTSPOTS_RESULT".to_owned(), SqlType::Varchar { length: 10_000 });
+    let (name, ty) = (
+        "HOTSPOTS_RESULT".to_owned(),
+        SqlType::Varchar { length: 10_000 },
+    );
     columns.push(Column { name, ty });
     let output = RowType::with_rowtime(columns);
-    let make = || -> Box<dyn Operator> {
-        Box::new(Finding::new(function, &input, &output).unwrap())
-    };
+    let make =
+        || -> Box<dyn Operator> { Box::new(Finding::new(function, &input, &output).unwrap()) };
     test(&Subject {
         make: &make,
         inputs: &[INPUT.to_vec()],
@@ -34,7 +41,11 @@ fn with_subject<T>(function: &Hotspots, test: impl FnOnce(&Subject<'_>) -> T) ->
 }
 
 fn event(x: f64, y: f64) -> Event {
-    Event::Row(0, 5, vec![Value::Double(x), Value::Text("t".into()), Value::Double(y)])
+    Event::Row(
+        0,
+        5,
+        vec![Value::Double(x), Value::Text("t".into()), Value::Double(y)],
+    )
 }
 
 /// The results of all rows.
@@ -44,7 +55,11 @@ fn results(function: &Hotspots, events: &[Event]) -> Vec<String> {
         Some(Value::Text(text)) => text.to_string(),
         other => panic!("{other:?}"),
     };
-    given.rows.iter().map(|(_, values)| result(values)).collect()
+    given
+        .rows
+        .iter()
+        .map(|(_, values)| result(values))
+        .collect()
 }
 
 #[test]
@@ -80,7 +95,10 @@ fn naive(points: &[[f64; 2]], radius: f64, points_min: usize) -> BTreeSet<String
     };
     let all = 0..points.len();
     let beside = |a: usize| all.clone().filter(move |b| near(a, *b));
-    let cores: Vec<usize> = all.clone().filter(|a| beside(*a).count() >= points_min).collect();
+    let cores: Vec<usize> = all
+        .clone()
+        .filter(|a| beside(*a).count() >= points_min)
+        .collect();
     let mut names: Vec<usize> = all.clone().collect();
     for _ in 0..points.len() {
         for a in &cores {
@@ -96,7 +114,12 @@ fn naive(points: &[[f64; 2]], radius: f64, points_min: usize) -> BTreeSet<String
         let cores = cores.iter().filter(|core| names[**core] == cluster);
         let members: BTreeSet<usize> = cores.flat_map(|core| beside(*core)).collect();
         let least = |side: usize| members.iter().map(|m| points[*m][side]).fold(1e9, f64::min);
-        let most = |side: usize| members.iter().map(|m| points[*m][side]).fold(-1e9, f64::max);
+        let most = |side: usize| {
+            members
+                .iter()
+                .map(|m| points[*m][side])
+                .fold(-1e9, f64::max)
+        };
         format!("{:?} {:?}", [least(0), least(1)], [most(0), most(1)])
     };
     clusters.into_iter().map(bounds).collect()
@@ -135,7 +158,10 @@ fn a_result_is_never_longer_than_its_column() {
     let text = result((0..200).map(hotspot).collect()).unwrap();
     assert!(text.len() <= RESULT_CHARACTERS_MAX && text.len() > 9_000);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["hotspots"][0]["density"], 199, "the densest one is there");
+    assert_eq!(
+        json["hotspots"][0]["density"], 199,
+        "the densest one is there"
+    );
 }
 
 #[test]
