@@ -23,7 +23,7 @@ use crate::ty::SqlType;
 
 /// Pairs that the rows of one batch may be looked at in; a query that needs more stands still with
 /// the reason.
-const PAIRS_MAX: usize = 1 << 24;
+const PAIRS_MAX: usize = 1 << 22;
 
 /// A join of two streams, or of a stream and a table.
 ///

@@ -93,6 +93,9 @@ impl Kept {
 
     /// Lays down the columns of rows that get the next numbers; [`Kept::push`] follows for each.
     pub fn push_columns(&mut self, batch: &Batch) -> Result<(), Invalid> {
+        if batch.rows() == 0 {
+            return Ok(());
+        }
         let first = self.next();
         let piece = Piece::new(first, batch.clone())?;
         self.piece_bytes += piece.bytes;
