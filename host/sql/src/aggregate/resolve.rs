@@ -68,8 +68,9 @@ fn kind_of(name: &str) -> Option<AggregateKind> {
         "STDDEV_POP" => AggregateKind::DeviationPopulation,
         "STDDEV_SAMP" | "STDDEV" | "STD_DEV" => AggregateKind::DeviationSample,
         "EXP_AVG" => AggregateKind::ExponentialAverage { time_constant: 0 },
-        "FIRST" => AggregateKind::First,
-        "LAST" => AggregateKind::Last,
+        // Without a window of their own these are what a group begins and ends with.
+        "FIRST" | "FIRST_VALUE" => AggregateKind::First,
+        "LAST" | "LAST_VALUE" => AggregateKind::Last,
         _ => return None,
     })
 }

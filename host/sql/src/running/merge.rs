@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use arrow_array::Array;
 
+use super::StateRow;
 use crate::batch::{Batch, Millis};
 use crate::fault::Invalid;
 use crate::key::{put_i64, put_u64, take_i64, take_u64};
@@ -149,7 +150,7 @@ impl Merge {
     }
 
     /// Takes up rows that were saved.
-    pub fn restore(&mut self, mut rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Invalid> {
+    pub fn restore(&mut self, mut rows: Vec<StateRow>) -> Result<(), Invalid> {
         // By input and number: keys have that order.
         rows.sort_unstable();
         let mut out = Out::default();

@@ -552,6 +552,55 @@ fn the_weather_of_the_reference_has_its_extremes_of_each_day() {
     assert_eq!(given.rows, expected);
 }
 
+/// The trades of the guide's pages on stagger windows: `ROWTIME` and time of event, in seconds since
+/// 11:00, and the minute of the latter, by which they are grouped.
+const TRADES: [(Millis, Millis, Millis); 4] = [(20, 10, 0), (30, 20, 0), (65, 55, 0), (75, 65, 1)];
+
+/// The counts of trades that a window gives, by `ROWTIME` and minute, both since 11:00.
+fn counts_of_trades(window: Window) -> Vec<(Millis, i64, i64)> {
+    let begin = 11 * HOUR;
+    let trade = |(rowtime, at, minute): &(Millis, Millis, Millis)| {
+        let values = vec![
+            Value::Text("AMZN".into()),
+            whole(*minute),
+            whole(begin + at * 1_000),
+            Value::Null,
+        ];
+        Event::Row(0, begin + rowtime * 1_000, values)
+    };
+    let events: Vec<Event> = TRADES.iter().map(trade).collect();
+    let mut step = plan(window, vec![column(KEY), column(NUMBER)], Late::Fault);
+    step.aggregates = vec![call("COUNT", vec![column(KEY)])];
+    let given = run(&step, false, &events, 3);
+    let count = |(rowtime, values): &Row| match values.as_slice() {
+        [Value::Text(_), Value::Whole(minute), Value::Whole(count)] => {
+            ((rowtime - begin) / 1_000, *minute, *count)
+        }
+        other => panic!("{other:?}"),
+    };
+    given.rows.iter().map(count).collect()
+}
+
+#[test]
+fn the_trades_of_the_guide_fall_apart_in_tumbling_windows() {
+    let window = Window::Hop {
+        time: column(0),
+        size: MINUTE,
+        slide: MINUTE,
+        offset: 0,
+        clock: Clock::Rowtime,
+        bounds: false,
+    };
+    let expected = [(60, 0, 2), (120, 0, 1), (120, 1, 1)];
+    assert_eq!(counts_of_trades(window), expected);
+}
+
+#[test]
+fn the_trades_of_the_guide_stay_together_in_stagger_windows() {
+    let window = Window::Stagger { range: MINUTE };
+    assert_eq!(counts_of_trades(window), [(80, 0, 3), (135, 1, 1)]);
+}
+
 #[test]
 fn a_row_at_the_end_of_a_window_ends_it_and_is_of_the_next_one() {
     // The reference: of a GROUP BY of minutes, a row of 9:59:30 is answered by one of 10:00:00, or
