@@ -10,8 +10,8 @@
 //! 07 + bytes + 00 00       bytes, likewise
 //! ```
 //!
-//! Nothing follows that a reader has to know, so cells stand one behind the other. Bytes of cells of
-//! one type have the order of their values, nulls first.
+//! Nothing follows that a reader has to know, so cells stand one behind the other. Bytes of cells
+//! of one type have the order of their values, nulls first.
 
 use arrow_array::ArrayRef;
 
@@ -66,8 +66,8 @@ pub fn put_cell(to: &mut Vec<u8>, cell: Cell<'_>) {
     }
 }
 
-/// The same for a key: values that are equal give equal bytes, so that a zero has no sign and there is
-/// one NaN.
+/// The same for a key: values that are equal give equal bytes, so that a zero has no sign and
+/// there is one NaN.
 pub fn put_key(to: &mut Vec<u8>, cell: Cell<'_>) {
     let cell = match cell {
         Cell::Double(0.0) => Cell::Double(0.0),

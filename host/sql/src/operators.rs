@@ -44,8 +44,8 @@ pub fn build(plan: &Plan) -> Result<Box<dyn Operator>, Invalid> {
     })
 }
 
-/// The plans that a step takes rows from, with the numbers of these inputs. A side of a join has its
-/// number also where the other one is a table.
+/// The plans that a step takes rows from, with the numbers of these inputs. A side of a join has
+/// its number also where the other one is a table.
 pub fn inputs(step: &Step) -> Vec<(usize, &Plan)> {
     let plans: Vec<Option<&Plan>> = match step {
         Step::Stream(_) | Step::Values { .. } => Vec::new(),

@@ -15,7 +15,8 @@ use crate::plan::{Plan, Step, StreamId, TableId};
 /// How many steps may stand one behind the other in a query.
 const PLAN_DEPTH_MAX: usize = 64;
 
-/// Bytes of a name in the saved state: the fingerprint of a step, and which one of those that have it.
+/// Bytes of a name in the saved state: the fingerprint of a step, and which one of those that have
+/// it.
 const NAME_BYTES: usize = 10;
 
 /// A row of the saved state: its key and its value.
@@ -98,7 +99,8 @@ impl RunningQuery {
         Ok(query)
     }
 
-    /// Adds the steps of a plan, those before it first. Gives the last one, or the stream that it is.
+    /// Adds the steps of a plan, those before it first. Gives the last one, or the stream that it
+    /// is.
     fn put(&mut self, plan: &Plan, depth: usize) -> Result<Source, Invalid> {
         if depth >= PLAN_DEPTH_MAX {
             return Err(Invalid::new(format!(
@@ -147,8 +149,8 @@ impl RunningQuery {
         Ok(Source::Node(node))
     }
 
-    /// The name of a step in the saved state. The same program has the same names, and a changed one
-    /// has those of the steps that are as they were.
+    /// The name of a step in the saved state. The same program has the same names, and a changed
+    /// one has those of the steps that are as they were.
     fn name(&self, fingerprint: u64) -> Result<[u8; NAME_BYTES], Invalid> {
         let print = fingerprint.to_be_bytes();
         let same = self.nodes.iter().filter(|node| node.name[..8] == print);
@@ -168,8 +170,8 @@ impl RunningQuery {
         streams
     }
 
-    /// Hands over all rows of a table of reference data: before the first row of a stream, and again
-    /// whenever they are others.
+    /// Hands over all rows of a table of reference data: before the first row of a stream, and
+    /// again whenever they are others.
     ///
     /// # Errors
     ///
@@ -280,8 +282,8 @@ impl RunningQuery {
         }
     }
 
-    /// Takes up a state that was saved, by this program or by one before it: a step that is as it was
-    /// goes on, the others begin without rows. Called before the first row.
+    /// Takes up a state that was saved, by this program or by one before it: a step that is as it
+    /// was goes on, the others begin without rows. Called before the first row.
     ///
     /// # Errors
     ///

@@ -69,9 +69,10 @@ impl State for Extreme {
 
 /// `MIN` or `MAX` of rows that leave in the order in which they came.
 ///
-/// Kept are the values that will be the best one as soon as those before them have left: each one is
-/// at least as good as those behind it. Since rows leave oldest first, neither a sorted set of all
-/// values nor two stacks are needed: a value goes in once and out once, and most are gone at once.
+/// Kept are the values that will be the best one as soon as those before them have left: each one
+/// is at least as good as those behind it. Since rows leave oldest first, neither a sorted set of
+/// all values nor two stacks are needed: a value goes in once and out once, and most are gone at
+/// once.
 #[derive(Clone)]
 pub struct SlidingExtreme {
     best: VecDeque<Value>,

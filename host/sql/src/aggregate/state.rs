@@ -187,8 +187,8 @@ impl<S: State> Accumulators for Grouped<S> {
     }
 }
 
-/// `DISTINCT`: what is inside takes each value once. Values are counted, so that a value stays until
-/// the last row that has it leaves.
+/// `DISTINCT`: what is inside takes each value once. Values are counted, so that a value stays
+/// until the last row that has it leaves.
 #[derive(Clone)]
 pub struct Distinct<S> {
     seen: BTreeMap<Box<[u8]>, u64>,

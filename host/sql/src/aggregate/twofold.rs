@@ -3,7 +3,8 @@
 use crate::fault::Invalid;
 use crate::key::{put_u64, take_u64};
 
-/// The unevaluated sum of two doubles, of which the second one is below the last digit of the first.
+/// The unevaluated sum of two doubles, of which the second one is below the last digit of the
+/// first.
 #[derive(Clone, Copy, Default)]
 pub struct Twofold {
     high: f64,

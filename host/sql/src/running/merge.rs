@@ -1,4 +1,5 @@
-//! Puts the rows of several inputs in the order of `ROWTIME`, in front of an operator that wants that.
+//! Puts the rows of several inputs in the order of `ROWTIME`, in front of an operator that wants
+//! that.
 //!
 //! A row waits until no input can give an earlier one. Rows of one `ROWTIME` leave by the number of
 //! their input: so their order does not depend on how rows were cut into batches.

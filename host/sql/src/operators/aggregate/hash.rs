@@ -1,5 +1,5 @@
-//! A hash for keys of groups: as fast as a multiplication for each eight bytes, and seeded at random,
-//! so that nobody can choose keys that fall on each other.
+//! A hash for keys of groups: as fast as a multiplication for each eight bytes, and seeded at
+//! random, so that nobody can choose keys that fall on each other.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -36,7 +36,8 @@ pub struct KeyHasher {
     seed: u64,
 }
 
-/// Both halves of a product, folded into one, so that all bits of a word reach all bits of the hash.
+/// Both halves of a product, folded into one, so that all bits of a word reach all bits of the
+/// hash.
 fn folded(a: u64, b: u64) -> u64 {
     let product = (u128::from(a) * u128::from(b)).to_le_bytes();
     let (words, _) = product.as_chunks::<8>();

@@ -1,7 +1,7 @@
 //! Windows that lie on the line of time, the same for all groups: tumbling, hopping, cumulating.
 //!
-//! Time is cut into panes so that each window consists of whole panes. A row is taken once, into its
-//! pane; the panes of a window are put together when it is answered.
+//! Time is cut into panes so that each window consists of whole panes. A row is taken once, into
+//! its pane; the panes of a window are put together when it is answered.
 //!
 //! ```text
 //! size 60 s, slide 20 s       |  pane  |  pane  |  pane  |  pane  |
@@ -19,8 +19,8 @@ use crate::batch::Millis;
 use crate::fault::Invalid;
 use crate::operator::Out;
 
-/// How long the panes of answered windows are kept where late rows make them be answered again. Rows
-/// that are later than that are faults.
+/// How long the panes of answered windows are kept where late rows make them be answered again.
+/// Rows that are later than that are faults.
 pub const REVISED_MILLIS_MAX: Millis = 60 * 60 * 1_000;
 
 /// A time that does not come.

@@ -1,5 +1,5 @@
-//! Windows that each group has for itself (stagger, session), and those that last as long as a value
-//! does not change.
+//! Windows that each group has for itself (stagger, session), and those that last as long as a
+//! value does not change.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,8 +12,8 @@ use crate::cell::{Cell, Value};
 use crate::fault::Invalid;
 use crate::operator::Out;
 
-/// Windows by their ends. An entry may be out of date: of a group that is gone, or whose window ends
-/// later by now; that is looked at when its time comes.
+/// Windows by their ends. An entry may be out of date: of a group that is gone, or whose window
+/// ends later by now; that is looked at when its time comes.
 #[derive(Default)]
 struct Queue {
     /// The end, the number of the group and its place.

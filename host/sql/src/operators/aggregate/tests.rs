@@ -344,8 +344,8 @@ fn cumulating_windows_give_what_all_their_rows_give() {
     }
 }
 
-/// Cuts the rows of each key where `ends` says that the next row is in another window, and gives the
-/// windows by their ends and their first rows.
+/// Cuts the rows of each key where `ends` says that the next row is in another window, and gives
+/// the windows by their ends and their first rows.
 fn cut_by_key(
     events: &[Event],
     by_event: bool,
@@ -495,7 +495,8 @@ fn a_window_lasts_as_long_as_its_value_does_not_change() {
     }
 }
 
-/// The rows of the reference's pages on aggregation: hours since 2018-11-01T00:00, city, temperature.
+/// The rows of the reference's pages on aggregation: hours since 2018-11-01T00:00, city,
+/// temperature.
 const WEATHER: [(Millis, &str, i64); 18] = [
     (1, "Denver", 29),
     (1, "Anchorage", 2),
@@ -552,8 +553,8 @@ fn the_weather_of_the_reference_has_its_extremes_of_each_day() {
     assert_eq!(given.rows, expected);
 }
 
-/// The trades of the guide's pages on stagger windows: `ROWTIME` and time of event, in seconds since
-/// 11:00, and the minute of the latter, by which they are grouped.
+/// The trades of the guide's pages on stagger windows: `ROWTIME` and time of event, in seconds
+/// since 11:00, and the minute of the latter, by which they are grouped.
 const TRADES: [(Millis, Millis, Millis); 4] = [(20, 10, 0), (30, 20, 0), (65, 55, 0), (75, 65, 1)];
 
 /// The counts of trades that a window gives, by `ROWTIME` and minute, both since 11:00.
