@@ -248,7 +248,7 @@ fn bytes(digits: &str) -> Result<Vec<u8>, Invalid> {
         .map(|digit| digit.and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()
         .ok_or_else(wrong)?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(wrong());
     }
     Ok(digits

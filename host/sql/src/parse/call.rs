@@ -263,7 +263,7 @@ impl Parser {
             self.symbol(")")?;
         }
         if call.name.text == "NTH_VALUE" {
-            self.from_first()?;
+            self.counted_from()?;
         }
         if call.ignore_nulls.is_none() {
             call.ignore_nulls = self.null_treatment();
@@ -278,7 +278,7 @@ impl Parser {
 
     /// `FROM FIRST` behind NTH_VALUE. A FROM of the query has a name behind it and then neither
     /// OVER in parentheses nor what nulls are to be.
-    fn from_first(&mut self) -> Result<(), Invalid> {
+    fn counted_from(&mut self) -> Result<(), Invalid> {
         let behind = ["IGNORE", "RESPECT", "OVER"];
         let of_call = behind.iter().any(|word| self.is_word_at(2, word));
         if !self.is_word("FROM") || !of_call {

@@ -1,8 +1,8 @@
 //! `COUNT_DISTINCT_ITEMS_TUMBLING`: how many different values came.
 //!
-//! Exact as long as the values fit, as AWS promises. Beyond that a sketch by Flajolet, Fusy, Gandouet
-//! and Meunier (HyperLogLog) with Ertl's estimate, which needs no correction for its bias: a standard
-//! error of 0.8 %.
+//! Exact as long as the values fit, as AWS promises. Beyond that a sketch by Flajolet, Fusy,
+//! Gandouet and Meunier (HyperLogLog) with Ertl's estimate, which needs no correction for its bias:
+//! a standard error of 0.8 %.
 //!
 //! ```text
 //! state: 01 value -> nothing

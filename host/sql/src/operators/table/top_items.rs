@@ -1,8 +1,8 @@
 //! `TOP_K_ITEMS_TUMBLING`: the values that came most often.
 //!
-//! Counts are exact while all values of a window fit. Beyond that they are kept as Metwally, Agrawal
-//! and El Abbadi's "space saving" does: a new value takes the place of the rarest one and its count,
-//! so that a value that is frequent is never missed and no count is too small.
+//! Counts are exact while all values of a window fit. Beyond that they are kept as Metwally,
+//! Agrawal and El Abbadi's "space saving" does: a new value takes the place of the rarest one and
+//! its count, so that a value that is frequent is never missed and no count is too small.
 //!
 //! ```text
 //! state: 01 value -> its count, the number of its first row
@@ -61,6 +61,9 @@ pub fn build(
     Tumbling::new(tally, value, window, (types_of(input), types_of(output)))
 }
 
+/// A count, how late the value came first, and the value: the rarest and latest one is the least.
+type Counted = (u64, u64, Box<[u8]>);
+
 /// Counts of values.
 pub struct TopItems {
     /// How many are given.
@@ -69,7 +72,7 @@ pub struct TopItems {
     held_max: usize,
     items: HashMap<Box<[u8]>, Item>,
     /// Count, first row and value of all items, once they do not fit.
-    by_count: Option<BTreeSet<(u64, u64, Box<[u8]>)>>,
+    by_count: Option<BTreeSet<Counted>>,
     rows: u64,
     bytes: usize,
     saved_rows: u64,

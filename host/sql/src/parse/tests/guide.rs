@@ -139,9 +139,10 @@ const QUERIES: &[&str] = &[
 /// Programs of several statements with how many they have.
 const PROGRAMS: &[(&str, usize)] = &[
     (
-        "-- a filter\nCREATE OR REPLACE STREAM \"DESTINATION_SQL_STREAM\" (ticker_symbol VARCHAR(4), \
-         sector VARCHAR(12), change REAL, price REAL);\n\
-         // one pump\nCREATE OR REPLACE PUMP \"STREAM_PUMP\" AS INSERT INTO \"DESTINATION_SQL_STREAM\"\n\
+        "-- a filter\nCREATE OR REPLACE STREAM \"DESTINATION_SQL_STREAM\" (\
+         ticker_symbol VARCHAR(4), sector VARCHAR(12), change REAL, price REAL);\n\
+         // one pump\nCREATE OR REPLACE PUMP \"STREAM_PUMP\" AS INSERT INTO \
+         \"DESTINATION_SQL_STREAM\"\n \
          SELECT STREAM ticker_symbol, sector, change, price FROM \"SOURCE_SQL_STREAM_001\";",
         2,
     ),
@@ -149,7 +150,8 @@ const PROGRAMS: &[(&str, usize)] = &[
         "CREATE OR REPLACE STREAM \"in_app_stream\" (ingest_time TIMESTAMP, a INTEGER); \
          CREATE OR REPLACE PUMP \"p1\" AS INSERT INTO \"in_app_stream\" \
          SELECT STREAM APPROXIMATE_ARRIVAL_TIME, a FROM s; /* two */ \
-         CREATE OR REPLACE PUMP \"p2\" AS INSERT INTO \"out\" SELECT STREAM a FROM \"in_app_stream\"",
+         CREATE OR REPLACE PUMP \"p2\" AS INSERT INTO \"out\" SELECT STREAM a \
+         FROM \"in_app_stream\"",
         3,
     ),
     (

@@ -1,8 +1,11 @@
 //! Writes trees as text again, with parentheses around everything, so that a test sees how a
 //! program was understood, and that reading what was written gives the same tree.
 
+mod special;
+
 use std::fmt::Write;
 
+use crate::ast::ExpressionKind as Kind;
 use crate::ast::*;
 
 pub fn statement(statement: &Statement) -> String {
@@ -271,16 +274,8 @@ fn order_by(terms: &[OrderBy]) -> String {
     format!(" ORDER BY {terms}")
 }
 
-pub fn expression(expression: &Expression) -> String {
-    let inner = |inner: &Expression| self::expression(inner);
-    let not = |negated: &bool| flag(*negated, "NOT ");
-    let behind = |word: &str, value: &Option<Box<Expression>>| match value {
-        Some(value) if word.is_empty() => format!(" {}", inner(value)),
-        Some(value) => format!(" {word} {}", inner(value)),
-        None => String::new(),
-    };
-    use ExpressionKind as Kind;
-    match &expression.kind {
+pub fn expression(written: &Expression) -> String {
+    match &written.kind {
         Kind::Literal(value) => literal(value),
         Kind::Column(names) => names.iter().map(name).collect::<Vec<_>>().join("."),
         Kind::Unary { operator, operand } => {
@@ -289,140 +284,24 @@ pub fn expression(expression: &Expression) -> String {
                 UnaryOperator::Minus => "-",
                 UnaryOperator::Not => "NOT ",
             };
-            format!("({operator}{})", inner(operand))
+            format!("({operator}{})", expression(operand))
         }
         Kind::Binary {
             operator: symbol,
             left,
             right,
-        } => format!("({} {} {})", inner(left), operator(*symbol), inner(right)),
-        Kind::IsNull { operand, negated } => {
-            format!("({} IS {}NULL)", inner(operand), not(negated))
-        }
-        Kind::IsTruth {
-            operand,
-            truth,
-            negated,
-        } => {
-            let truth = match truth {
-                Some(true) => "TRUE",
-                Some(false) => "FALSE",
-                None => "UNKNOWN",
-            };
-            format!("({} IS {}{truth})", inner(operand), not(negated))
-        }
-        Kind::IsDistinct {
-            left,
-            right,
-            negated,
         } => format!(
-            "({} IS {}DISTINCT FROM {})",
-            inner(left),
-            not(negated),
-            inner(right)
+            "({} {} {})",
+            expression(left),
+            operator(*symbol),
+            expression(right)
         ),
-        Kind::Between {
-            operand,
-            low,
-            high,
-            negated,
-        } => {
-            let (operand, not) = (inner(operand), not(negated));
-            format!(
-                "({operand} {not}BETWEEN {} AND {})",
-                inner(low),
-                inner(high)
-            )
-        }
-        Kind::InList {
-            operand,
-            list: values,
-            negated,
-        } => format!(
-            "({} {}IN ({}))",
-            inner(operand),
-            not(negated),
-            list(values, inner)
-        ),
-        Kind::Like {
-            operand,
-            pattern,
-            escape,
-            similar,
-            negated,
-        } => {
-            let like = if *similar { "SIMILAR TO" } else { "LIKE" };
-            let escape = behind("ESCAPE", escape);
-            let (operand, not, pattern) = (inner(operand), not(negated), inner(pattern));
-            format!("({operand} {not}{like} {pattern}{escape})")
-        }
-        Kind::Case {
-            operand,
-            branches,
-            otherwise,
-        } => {
-            let branches: String = branches
-                .iter()
-                .map(|(when, then)| format!(" WHEN {} THEN {}", inner(when), inner(then)))
-                .collect();
-            let operand = behind("", operand);
-            format!("CASE{operand}{branches}{} END", behind("ELSE", otherwise))
-        }
-        Kind::Cast { operand, ty } => format!("CAST({} AS {ty})", inner(operand)),
-        Kind::Round { operand, up, unit } => {
-            let function = if *up { "CEIL" } else { "FLOOR" };
-            format!("{function}({} TO {})", inner(operand), time_unit(*unit))
-        }
-        Kind::Step { operand, by } => format!("STEP({} BY {})", inner(operand), inner(by)),
-        Kind::Extract { unit, operand } => {
-            format!("EXTRACT({} FROM {})", time_unit(*unit), inner(operand))
-        }
-        Kind::Trim {
-            side,
-            characters,
-            operand,
-        } => {
-            let side = format!("{side:?}").to_uppercase();
-            format!(
-                "TRIM({side}{} FROM {})",
-                behind("", characters),
-                inner(operand)
-            )
-        }
-        Kind::Substring {
-            operand,
-            from,
-            length,
-        } => {
-            let length = behind("FOR", length);
-            format!("SUBSTRING({} FROM {}{length})", inner(operand), inner(from))
-        }
-        Kind::Position {
-            wanted,
-            within,
-            from,
-        } => {
-            let from = behind("FROM", from);
-            format!("POSITION({} IN {}{from})", inner(wanted), inner(within))
-        }
-        Kind::Overlay {
-            operand,
-            placing,
-            from,
-            length,
-        } => {
-            let (operand, placing, from) = (inner(operand), inner(placing), inner(from));
-            let length = behind("FOR", length);
-            format!("OVERLAY({operand} PLACING {placing} FROM {from}{length})")
-        }
-        Kind::Difference { left, right, unit } => {
-            format!("({} - {}) {}", inner(left), inner(right), time_unit(*unit))
-        }
         Kind::Call(called) => call(called),
         Kind::Cursor(cursor) => format!("CURSOR({})", query(cursor)),
         Kind::Table(table) => format!("TABLE {}", name(table)),
         Kind::Descriptor(column) => format!("DESCRIPTOR({})", name(column)),
-        Kind::Row(values) => format!("ROW({})", list(values, inner)),
+        Kind::Row(values) => format!("ROW({})", list(values, expression)),
+        other => special::predicate(other),
     }
 }
 

@@ -36,8 +36,8 @@ fn pumps_are_created_started_unless_they_are_stopped() {
             "CREATE PUMP P STARTED AS INSERT INTO T SELECT STREAM A FROM S",
         ),
         (
-            "CREATE OR REPLACE PUMP \"200-Pump\" STOPPED DESCRIPTION 'x' AS INSERT INTO t (a, \"b\") \
-             SELECT STREAM a, b FROM s",
+            "CREATE OR REPLACE PUMP \"200-Pump\" STOPPED DESCRIPTION 'x' AS \
+             INSERT INTO t (a, \"b\") SELECT STREAM a, b FROM s",
             "CREATE OR REPLACE PUMP \"200-Pump\" STOPPED DESCRIPTION 'x' AS \
              INSERT INTO T (A, \"b\") SELECT STREAM A, B FROM S",
         ),

@@ -206,8 +206,8 @@ impl SampledTree {
 
 const LN_2: f64 = std::f64::consts::LN_2;
 
-/// How far a point lies outside of a box, over all dimensions, and how long the sides of the box are
-/// with it. None: it lies inside.
+/// How far a point lies outside of a box, over all dimensions, and how long the sides of the box
+/// are with it. None: it lies inside.
 fn beyond(level: &Level<'_>, point: &[f64]) -> Option<(f64, f64)> {
     let (mut outside, mut range) = (0.0, 0.0);
     for (dimension, coordinate) in point.iter().enumerate() {

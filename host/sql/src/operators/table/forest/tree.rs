@@ -289,8 +289,7 @@ impl Tree {
     pub fn restore(from: &mut &[u8], points: &[Point]) -> Result<Self, Invalid> {
         let broken = || Invalid::new("internal: the state of a tree is not that of its points");
         let mut tree = Self::default();
-        // What is still to be read: its points, and below which node it lies.
-        let mut rest: Vec<(Vec<&Point>, Option<(usize, bool)>)> = Vec::new();
+        let mut rest: Vec<Unread<'_>> = Vec::new();
         if !points.is_empty() {
             rest.push((points.iter().collect(), None));
         }
@@ -332,6 +331,9 @@ impl Tree {
         Ok(tree)
     }
 }
+
+/// What is still to be read: its points, and below which node it lies, on the left if true.
+type Unread<'a> = (Vec<&'a Point>, Option<(usize, bool)>);
 
 /// A cut through the box of a node and a point, if they differ.
 fn random_cut(node: &Node, point: &[f64], random: &mut Random) -> Option<(usize, f64)> {
