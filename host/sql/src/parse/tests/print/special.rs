@@ -67,6 +67,14 @@ pub fn predicate(kind: &Kind) -> String {
             let (operand, not, pattern) = (inner(operand), not(negated), inner(pattern));
             format!("({operand} {not}{like} {pattern}{escape})")
         }
+        Kind::Case { .. } => case(kind),
+        other => words(other),
+    }
+}
+
+fn case(kind: &Kind) -> String {
+    let inner = expression;
+    match kind {
         Kind::Case {
             operand,
             branches,
@@ -79,7 +87,7 @@ pub fn predicate(kind: &Kind) -> String {
             let operand = behind("", operand);
             format!("CASE{operand}{branches}{} END", behind("ELSE", otherwise))
         }
-        other => words(other),
+        other => panic!("{other:?} is no CASE"),
     }
 }
 
