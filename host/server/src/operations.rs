@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use analytics::Analytics;
 use consumers::Consumers;
 use delivery::Delivery;
 use streams::Streams;
@@ -20,6 +21,7 @@ pub(crate) struct Services {
     pub(crate) streams: Arc<Streams>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) consumers: Arc<Consumers>,
+    pub(crate) analytics: Arc<Analytics>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) cloudwatch: Arc<CustomMetrics>,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use analytics::Analytics;
 use consumers::Consumers;
 use delivery::objects::{LocalObjects, Objects, S3Objects};
 use delivery::{Delivery, Foundations, Secrets};
@@ -104,6 +105,7 @@ pub async fn start(
     hold_plugins(&config, &plugins, &*engine).await?;
     let threads = start_threads(&config)?;
     let secrets = Arc::new(Secrets::new(config.secrets.clone()));
+    let objects = open_objects(&config).await?;
     let foundations = Foundations {
         threads: Arc::clone(&threads),
         work_limits: config.delivery_limits.work,
@@ -112,7 +114,7 @@ pub async fn start(
         clock: Arc::clone(&clock),
         streams: Arc::clone(&streams),
         plugins: Arc::clone(&plugins),
-        objects: open_objects(&config).await?,
+        objects: Arc::clone(&objects),
         endpoints: Arc::new(EndpointCalls::new(config.egress_allow.clone())),
         glue: config.glue.clone(),
         secrets: Arc::clone(&secrets),
@@ -120,8 +122,7 @@ pub async fn start(
         naming_key: streams.derived_key("names of objects"),
     };
     let delivery = open_delivery(foundations).await?;
-    let tables = Tables::open(Arc::clone(&engine), Arc::clone(&clock)).await;
-    let tables = tables.map_err(StartError::Tables)?;
+    let tables = open_tables(&engine, &clock).await?;
     let foundations = consumers::Foundations {
         engine: Arc::clone(&engine),
         clock: Arc::clone(&clock),
@@ -131,6 +132,7 @@ pub async fn start(
         threads: Arc::clone(&threads),
     };
     let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
+    let analytics = open_analytics(&engine, &clock, &streams, (&delivery, objects)).await?;
     let granting = Granting::new(grants, Arc::clone(&consumers), secrets, &config);
     let deployers = deployers(&config);
     let (skew_max, metrics_token) = (config.clock_skew_max, config.metrics_token);
@@ -141,6 +143,7 @@ pub async fn start(
             streams,
             delivery,
             consumers,
+            analytics,
             tables,
             cloudwatch: Arc::default(),
         },
@@ -223,6 +226,31 @@ async fn open_consumers(
     };
     let opened = Consumers::open(foundations, options).await;
     opened.map_err(StartError::Consumers)
+}
+
+async fn open_tables(
+    engine: &Arc<dyn Engine>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Tables>, StartError> {
+    let opened = Tables::open(Arc::clone(engine), Arc::clone(clock)).await;
+    opened.map_err(StartError::Tables)
+}
+
+/// Opens the applications of SQL, which read streams and put to streams and delivery streams.
+async fn open_analytics(
+    engine: &Arc<dyn Engine>,
+    clock: &Arc<dyn Clock>,
+    streams: &Arc<Streams>,
+    (delivery, objects): (&Arc<Delivery>, Arc<dyn Objects>),
+) -> Result<Arc<Analytics>, StartError> {
+    let opened = Analytics::open(analytics::Foundations {
+        engine: Arc::clone(engine),
+        clock: Arc::clone(clock),
+        streams: Arc::clone(streams),
+        delivery: Arc::clone(delivery),
+        objects,
+    });
+    opened.await.map_err(StartError::Analytics)
 }
 
 /// Who may deploy plugins: where nobody is told apart, anybody.
@@ -460,6 +488,7 @@ impl Running {
         }
         // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
+        self.router.services.analytics.close().await;
         self.router.services.consumers.close().await;
         self.router.services.delivery.close().await;
         self.router.services.tables.close().await;

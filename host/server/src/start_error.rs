@@ -42,6 +42,8 @@ pub enum StartError {
     Delivery(delivery::OpenError),
     /// The applications could not be opened.
     Consumers(consumers::OpenError),
+    /// The applications of SQL cannot be read.
+    Analytics(analytics::OpenError),
     /// A task ended that should not have.
     Task(String),
 }
@@ -70,6 +72,7 @@ impl fmt::Display for StartError {
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
             Self::Consumers(error) => error.fmt(f),
+            Self::Analytics(error) => error.fmt(f),
             Self::Task(why) => f.write_str(why),
         }
     }

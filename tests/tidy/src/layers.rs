@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
@@ -17,8 +17,9 @@ const LAYERS: [(&str, u8); 12] = [
     ("tables", 2),
     ("delivery", 3),
     ("consumers", 3),
-    ("server", 4),
-    ("cli", 5),
+    ("analytics", 4),
+    ("server", 5),
+    ("cli", 6),
 ];
 
 /// What the package in `host/<directory>` may be called in a manifest.
