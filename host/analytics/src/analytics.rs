@@ -7,11 +7,13 @@ use delivery::Delivery;
 use delivery::objects::Objects;
 use store::{Engine, StoreError};
 use streams::Streams;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use types::Clock;
 
 use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
+use crate::limits::COMPILATIONS_MAX;
 use crate::rows;
 use crate::running::Applications;
 
@@ -54,6 +56,8 @@ pub struct Analytics {
     pub(crate) directory: Arc<Directory>,
     pub(crate) catalog: Catalog,
     pub(crate) running: Arc<Applications>,
+    /// Turns for checking code.
+    pub(crate) compilations: Semaphore,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -77,6 +81,7 @@ impl Analytics {
             directory,
             catalog,
             running,
+            compilations: Semaphore::new(COMPILATIONS_MAX),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
         }))
     }

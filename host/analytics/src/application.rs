@@ -34,6 +34,8 @@ pub struct Application {
     pub lineage: Lineage,
     /// The configuration in force.
     pub configuration: Configuration,
+    /// It was made or changed by version 2 of the model. Version 1 leaves it alone, as at AWS.
+    pub is_of_version_2: bool,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
     /// How often it was started, and where it began to read at the last start.

@@ -12,6 +12,7 @@ mod catalog;
 mod directory;
 mod limits;
 pub mod ops;
+pub mod program;
 mod rows;
 mod running;
 mod tables;

@@ -29,3 +29,9 @@ pub const OPERATIONS_KEPT_MAX: u64 = 100;
 pub const CHANGES_WAITING_MAX: usize = 1_000;
 /// Applications that are on their way to their end at a time. Others wait.
 pub const ENDING_MAX: usize = 8;
+/// Programs that are checked at a time. Others wait for their turn.
+pub const COMPILATIONS_MAX: usize = 2;
+/// Records that a schema is inferred from.
+pub const DISCOVERED_RECORDS_MAX: usize = 100;
+/// Bytes of them, and of an object that a schema is inferred from.
+pub const DISCOVERED_BYTES_MAX: usize = 1024 * 1024;

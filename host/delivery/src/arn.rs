@@ -53,6 +53,27 @@ pub struct DeliveryStreamArn {
     pub name: DeliveryStreamName,
 }
 
+impl DeliveryStreamArn {
+    /// Refuses the partition of another region: no delivery stream has such an ARN.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid(format!("'{text}' is not the ARN of a delivery stream"));
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next().ok_or_else(invalid);
+        let (scheme, partition, service) = (next()?, next()?, next()?);
+        let region = Region::parse(next()?).map_err(|_| invalid())?;
+        if scheme != "arn" || partition != region.partition() || service != "firehose" {
+            return Err(invalid());
+        }
+        let account = AccountId::parse(next()?).map_err(|_| invalid())?;
+        let name = next()?.strip_prefix("deliverystream/");
+        let name = name.ok_or_else(invalid)?;
+        Ok(Self {
+            owner: Caller { account, region },
+            name: DeliveryStreamName::parse(name).map_err(|_| invalid())?,
+        })
+    }
+}
+
 impl fmt::Display for DeliveryStreamArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Caller { account, region } = &self.owner;
@@ -181,6 +202,10 @@ mod tests {
             let wanted =
                 format!("arn:{partition}:firehose:{region}:000000000042:deliverystream/clicks");
             assert_eq!(arn.to_string(), wanted);
+            assert_eq!(DeliveryStreamArn::parse(&wanted).unwrap(), arn);
+            let elsewhere = wanted.replace(partition, "aws-elsewhere");
+            assert!(DeliveryStreamArn::parse(&elsewhere).is_err());
+            assert!(DeliveryStreamArn::parse(&format!("{wanted}/x")).is_err());
         }
     }
 

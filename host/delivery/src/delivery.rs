@@ -323,6 +323,15 @@ impl Delivery {
         ops::enter(self, by, name).map(drop)
     }
 
+    /// Lets a request have records put to a delivery stream for it, or refuses it. Whether there is
+    /// one that takes them.
+    ///
+    /// # Errors
+    /// AccessDeniedException: it may not put them itself.
+    pub fn permit_puts(&self, by: &Requester, name: &str) -> Result<bool, ApiError> {
+        ops::permit_puts(self, by, name)
+    }
+
     /// The same with each of its lanes.
     pub fn describe(&self, caller: &Caller, name: &str) -> Option<DeliveryDescription> {
         let running = self.find(caller, name)?;

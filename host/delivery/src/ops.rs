@@ -46,10 +46,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use types::Caller;
-use wire::{ApiError, Requester, Target};
+use wire::{Action, ApiError, Requester, Target};
 
 use crate::Delivery;
-use crate::delivery_stream::DeliveryStream;
+use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::running::Running;
 
 /// Where a delivery stream is, or would be.
@@ -83,6 +83,28 @@ pub(crate) fn enter(
         ..Target::named(&Address { owner: by, name }, by.account)
     })?;
     Ok(running)
+}
+
+/// What whoever has records put to a delivery stream must be allowed to do.
+const PUTTING: Action = Action {
+    service: "firehose",
+    operation: "PutRecordBatch",
+};
+
+/// Whether there is a delivery stream of that name that is put to directly, if the request may have
+/// records put there.
+pub(crate) fn permit_puts(
+    delivery: &Delivery,
+    by: &Requester,
+    name: &str,
+) -> Result<bool, ApiError> {
+    let stream = delivery.find(by, name).map(|running| running.stream());
+    let target = Target {
+        tags: stream.as_ref().map(|stream| &stream.tags),
+        ..Target::named(&Address { owner: by, name }, by.account)
+    };
+    by.permit_to(PUTTING, &target)?;
+    Ok(stream.is_some_and(|it| matches!(it.origin, Origin::DirectPut { .. })))
 }
 
 /// The delivery stream of that name of this caller, in any state of its life, as it is configured.

@@ -1,12 +1,15 @@
 //! The one table of operations. A new operation is one line here and one file in its service.
 
+mod analytics;
+mod streams;
+
 use std::pin::Pin;
 use std::sync::Arc;
 
-use analytics::Analytics;
+use ::analytics::Analytics;
+use ::streams::Streams;
 use consumers::Consumers;
 use delivery::Delivery;
-use streams::Streams;
 use tables::Tables;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
 use wire::{Action, Answer, ApiError, Call, Codec, Decided};
@@ -27,6 +30,7 @@ pub(crate) struct Services {
 }
 
 /// What `X-Amz-Target` can name.
+#[derive(Clone, Copy)]
 pub(crate) struct Operation {
     /// What `X-Amz-Target` says before the dot: the service and its version.
     prefix: &'static str,
@@ -80,10 +84,12 @@ const TABLE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
 const METRIC_BODY_BYTES_MAX: usize = 1024 * 1024;
 
+#[derive(Clone, Copy)]
 enum Handle {
     Streams(fn(&Streams, Call) -> Handled<'_>),
     /// Its answer goes on after it is given.
     Events(fn(&Arc<Streams>, Call) -> Handled<'_>),
+    Analytics(fn(&Analytics, Call) -> Handled<'_>),
     Delivery(fn(&Delivery, Call) -> Handled<'_>),
     Tables(fn(&Tables, Call) -> Handled<'_>),
     CloudWatch(fn(&CustomMetrics, Call) -> Handled<'_>),
@@ -166,6 +172,7 @@ impl Operation {
         let handled = match self.handle {
             Handle::Streams(handle) => handle(&services.streams, call),
             Handle::Events(handle) => handle(&services.streams, call),
+            Handle::Analytics(handle) => handle(&services.analytics, call),
             Handle::Delivery(handle) => handle(&services.delivery, call),
             Handle::Tables(handle) => handle(&services.tables, call),
             Handle::CloudWatch(handle) => handle(&services.cloudwatch, call),
@@ -186,8 +193,38 @@ async fn answer_if_decided(handled: Handled<'_>, decided: &Decided) -> Result<An
     }
 }
 
+/// How many operations there are.
+const COUNT: usize = BEFORE.len()
+    + analytics::VERSION_1.len()
+    + analytics::VERSION_2.len()
+    + streams::OPERATIONS.len();
+
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 64] = [
+pub(crate) static OPERATIONS: [Operation; COUNT] = joined([
+    &BEFORE,
+    &analytics::VERSION_1,
+    &analytics::VERSION_2,
+    &streams::OPERATIONS,
+]);
+
+/// All operations of some lists, in this order.
+const fn joined(lists: [&[Operation]; 4]) -> [Operation; COUNT] {
+    let mut all = [BEFORE[0]; COUNT];
+    let (mut list, mut at) = (0, 0);
+    while list < lists.len() {
+        let mut of_list = 0;
+        while of_list < lists[list].len() {
+            all[at] = lists[list][of_list];
+            at += 1;
+            of_list += 1;
+        }
+        list += 1;
+    }
+    all
+}
+
+/// Those of services whose names come before Kinesis's.
+const BEFORE: [Operation; 24] = [
     dynamodb("CreateTable", |t, c| {
         Box::pin(tables::ops::create_table::handle(t, c))
     }),
@@ -277,144 +314,6 @@ pub(crate) static OPERATIONS: [Operation; 64] = [
         answer: AnswerKind::Told,
         handle: Handle::CloudWatch(|m, c| Box::pin(cloudwatch::put_metric_data(m, c))),
     },
-    kinesis("AddTagsToStream", |s, c| {
-        Box::pin(streams::ops::add_tags_to_stream::handle(s, c))
-    }),
-    kinesis("CreateStream", |s, c| {
-        Box::pin(streams::ops::create_stream::handle(s, c))
-    }),
-    kinesis("DecreaseStreamRetentionPeriod", |s, c| {
-        Box::pin(streams::ops::decrease_stream_retention_period::handle(s, c))
-    }),
-    kinesis("DeleteResourcePolicy", |s, c| {
-        Box::pin(streams::ops::delete_resource_policy::handle(s, c))
-    }),
-    kinesis("DeleteStream", |s, c| {
-        Box::pin(streams::ops::delete_stream::handle(s, c))
-    }),
-    kinesis("DeregisterStreamConsumer", |s, c| {
-        Box::pin(streams::ops::deregister_stream_consumer::handle(s, c))
-    }),
-    kinesis("DescribeAccountSettings", |s, c| {
-        Box::pin(streams::ops::describe_account_settings::handle(s, c))
-    })
-    .telling()
-    .of_account(),
-    kinesis("DescribeLimits", |s, c| {
-        Box::pin(streams::ops::describe_limits::handle(s, c))
-    })
-    .telling()
-    .of_account(),
-    kinesis("DescribeStream", |s, c| {
-        Box::pin(streams::ops::describe_stream::handle(s, c))
-    })
-    .telling(),
-    kinesis("DescribeStreamConsumer", |s, c| {
-        Box::pin(streams::ops::describe_stream_consumer::handle(s, c))
-    })
-    .telling(),
-    kinesis("DescribeStreamSummary", |s, c| {
-        Box::pin(streams::ops::describe_stream_summary::handle(s, c))
-    })
-    .telling(),
-    kinesis("DisableEnhancedMonitoring", |s, c| {
-        Box::pin(streams::ops::disable_enhanced_monitoring::handle(s, c))
-    }),
-    kinesis("EnableEnhancedMonitoring", |s, c| {
-        Box::pin(streams::ops::enable_enhanced_monitoring::handle(s, c))
-    }),
-    kinesis("GetRecords", |s, c| {
-        Box::pin(streams::ops::get_records::handle(s, c))
-    })
-    .reading_much(),
-    kinesis("GetResourcePolicy", |s, c| {
-        Box::pin(streams::ops::get_resource_policy::handle(s, c))
-    })
-    .telling(),
-    kinesis("GetShardIterator", |s, c| {
-        Box::pin(streams::ops::get_shard_iterator::handle(s, c))
-    })
-    .telling(),
-    kinesis("IncreaseStreamRetentionPeriod", |s, c| {
-        Box::pin(streams::ops::increase_stream_retention_period::handle(s, c))
-    }),
-    kinesis("ListShards", |s, c| {
-        Box::pin(streams::ops::list_shards::handle(s, c))
-    })
-    .telling(),
-    kinesis("ListStreamConsumers", |s, c| {
-        Box::pin(streams::ops::list_stream_consumers::handle(s, c))
-    })
-    .telling(),
-    kinesis("ListStreams", |s, c| {
-        Box::pin(streams::ops::list_streams::handle(s, c))
-    })
-    .telling()
-    .of_account(),
-    kinesis("ListTagsForResource", |s, c| {
-        Box::pin(streams::ops::list_tags_for_resource::handle(s, c))
-    })
-    .telling(),
-    kinesis("ListTagsForStream", |s, c| {
-        Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
-    })
-    .telling(),
-    kinesis("MergeShards", |s, c| {
-        Box::pin(streams::ops::merge_shards::handle(s, c))
-    }),
-    kinesis("PutRecord", |s, c| {
-        Box::pin(streams::ops::put_record::handle(s, c))
-    }),
-    kinesis("PutRecords", |s, c| {
-        Box::pin(streams::ops::put_records::handle(s, c))
-    })
-    .for_each(),
-    kinesis("PutResourcePolicy", |s, c| {
-        Box::pin(streams::ops::put_resource_policy::handle(s, c))
-    }),
-    kinesis("RegisterStreamConsumer", |s, c| {
-        Box::pin(streams::ops::register_stream_consumer::handle(s, c))
-    }),
-    kinesis("RemoveTagsFromStream", |s, c| {
-        Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
-    }),
-    kinesis("SplitShard", |s, c| {
-        Box::pin(streams::ops::split_shard::handle(s, c))
-    }),
-    kinesis("StartStreamEncryption", |s, c| {
-        Box::pin(streams::ops::start_stream_encryption::handle(s, c))
-    }),
-    kinesis("StopStreamEncryption", |s, c| {
-        Box::pin(streams::ops::stop_stream_encryption::handle(s, c))
-    }),
-    subscribing("SubscribeToShard", |s, c| {
-        Box::pin(streams::ops::subscribe_to_shard::handle(s, c))
-    }),
-    kinesis("TagResource", |s, c| {
-        Box::pin(streams::ops::tag_resource::handle(s, c))
-    }),
-    kinesis("UntagResource", |s, c| {
-        Box::pin(streams::ops::untag_resource::handle(s, c))
-    }),
-    kinesis("UpdateAccountSettings", |s, c| {
-        Box::pin(streams::ops::update_account_settings::handle(s, c))
-    })
-    .of_account(),
-    kinesis("UpdateMaxRecordSize", |s, c| {
-        Box::pin(streams::ops::update_max_record_size::handle(s, c))
-    }),
-    kinesis("UpdateShardCount", |s, c| {
-        Box::pin(streams::ops::update_shard_count::handle(s, c))
-    }),
-    kinesis("UpdateStreamMode", |s, c| {
-        Box::pin(streams::ops::update_stream_mode::handle(s, c))
-    }),
-    kinesis("UpdateStreamRecordDistributionStrategy", |s, c| {
-        Box::pin(streams::ops::update_stream_record_distribution_strategy::handle(s, c))
-    }),
-    kinesis("UpdateStreamWarmThroughput", |s, c| {
-        Box::pin(streams::ops::update_stream_warm_throughput::handle(s, c))
-    }),
 ];
 
 const fn dynamodb(name: &'static str, handle: fn(&Tables, Call) -> Handled<'_>) -> Operation {
@@ -430,42 +329,6 @@ const fn dynamodb(name: &'static str, handle: fn(&Tables, Call) -> Handled<'_>) 
         is_of_account: false,
         answer: AnswerKind::Done,
         handle: Handle::Tables(handle),
-    }
-}
-
-const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
-    Operation {
-        prefix: "Kinesis_20131202",
-        name,
-        service: "kinesis",
-        policy_service: "kinesis",
-        takes_gzip: false,
-        body_bytes_max: usize::MAX,
-        codecs: &[Codec::Json, Codec::Cbor],
-        reads_much: false,
-        is_of_account: false,
-        answer: AnswerKind::Done,
-        handle: Handle::Streams(handle),
-    }
-}
-
-/// An operation whose answer is a stream of events.
-const fn subscribing(
-    name: &'static str,
-    handle: fn(&Arc<Streams>, Call) -> Handled<'_>,
-) -> Operation {
-    Operation {
-        prefix: "Kinesis_20131202",
-        name,
-        service: "kinesis",
-        policy_service: "kinesis",
-        takes_gzip: false,
-        body_bytes_max: usize::MAX,
-        codecs: &[Codec::Json, Codec::Cbor],
-        reads_much: false,
-        is_of_account: false,
-        answer: AnswerKind::Told,
-        handle: Handle::Events(handle),
     }
 }
 

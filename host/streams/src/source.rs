@@ -20,6 +20,12 @@ const READING: Action = Action {
     operation: "GetRecords",
 };
 
+/// The same of whoever has records put there.
+const PUTTING: Action = Action {
+    service: "kinesis",
+    operation: "PutRecords",
+};
+
 /// A stream that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -104,6 +110,18 @@ impl Streams {
     /// # Errors
     /// AccessDeniedException: it may not read them itself.
     pub fn permit_source(&self, by: &Requester, arn: &StreamArn) -> Result<(), ApiError> {
+        self.permit(by, READING, arn)
+    }
+
+    /// Lets a request have records put to a stream for it, or refuses it.
+    ///
+    /// # Errors
+    /// AccessDeniedException: it may not put them itself.
+    pub fn permit_puts(&self, by: &Requester, arn: &StreamArn) -> Result<(), ApiError> {
+        self.permit(by, PUTTING, arn)
+    }
+
+    fn permit(&self, by: &Requester, action: Action, arn: &StreamArn) -> Result<(), ApiError> {
         let stream = self.directory.at(arn);
         let target = Target {
             arn,
@@ -111,7 +129,7 @@ impl Streams {
             policy: stream.as_ref().and_then(|stream| stream.policy.as_deref()),
             tags: stream.as_ref().map(|stream| &stream.tags),
         };
-        by.permit_to(READING, &target)
+        by.permit_to(action, &target)
     }
 
     fn source_that(&self, arn: &StreamArn, is: impl Fn(Status) -> bool) -> Option<Source> {

@@ -2,6 +2,7 @@
 //! that text matches. There are few and they do not change, so an engine for regular expressions
 //! would be more to read and slower; all of these take linear time.
 
+pub mod analytics;
 pub mod firehose;
 
 use std::fmt;

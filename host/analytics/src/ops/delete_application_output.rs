@@ -1,0 +1,48 @@
+//! DeleteApplicationOutput.
+
+use serde::Deserialize;
+use wire::members::{Integer, NoMembers, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::edit::{Edit, Known};
+use super::model::{ID, NAME, VERSION_ID};
+use super::shapes::required;
+use super::{answers, error};
+use crate::Analytics;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    application_name: Option<Text<'a>>,
+    current_application_version_id: Option<Integer>,
+    #[serde(borrow)]
+    output_id: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("ApplicationName", &self.application_name, NAME);
+        let version = &self.current_application_version_id;
+        check.required("CurrentApplicationVersionId", version, VERSION_ID);
+        check.required("OutputId", &self.output_id, ID);
+    }
+}
+
+/// Lets rows of an in-application stream go to a place no more.
+pub async fn handle<const MODEL: u16>(
+    analytics: &Analytics,
+    call: Call,
+) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let name = required(&input.application_name)?;
+    let id = required(&input.output_id)?.as_str();
+    let known = Known::version(input.current_application_version_id);
+    let mut edit = Edit::begin::<MODEL>(analytics, &call.caller, name, &known)?;
+    let parts = &mut edit.configuration().outputs;
+    let at = parts.iter().position(|part| part.id == id);
+    parts.remove(at.ok_or_else(|| error::no_part(name, "OutputId", id))?);
+    let application = edit.keep("DeleteApplicationOutput").await?;
+    answers::changed::<MODEL>(&call, &application, NoMembers {})
+}
