@@ -43,6 +43,7 @@ TAKES = {
     "blob": set(),
     "timestamp": {"number"},
     "integer": {"number"},
+    "long": {"number"},
     "double": {"number"},
     "boolean": {"boolean"},
     "list": {"array"},
@@ -130,7 +131,7 @@ def scalar_values(shape, text):
             yield f"as_{value}", value
         if "enum" in limits:
             yield "not_in_the_enumeration", "ANOTHER"
-    elif shape.type_name == "integer":
+    elif shape.type_name in ("integer", "long"):
         if "min" in limits:
             yield "smallest", limits["min"]
             yield "too_small", limits["min"] - 1
@@ -200,7 +201,7 @@ def cases(service, shape, path, valid):
     """(name, path, value, constraints) of everything below one member: values with the
     constraints that they break, if any. `valid` is a value of the member that breaks nothing."""
     kind = shape.type_name
-    if kind in ("string", "integer"):
+    if kind in ("string", "integer", "long"):
         for name, value in scalar_values(shape, service.text(shape, valid)):
             yield name, path, value, broken(shape, value)
     elif kind == "blob" and "max" in shape.metadata:

@@ -23,7 +23,14 @@ ACCOUNT = "000000000000"
 KEY_ID, SECRET = "AKIDEXAMPLE", "secret"
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MILLRACE", REPOSITORY / "target/debug/millrace")
-TARGETS = {"kinesis": "Kinesis_20131202", "firehose": "Firehose_20150804"}
+TARGETS = {
+    "kinesis": "Kinesis_20131202",
+    "firehose": "Firehose_20150804",
+    "kinesisanalytics": "KinesisAnalytics_20150814",
+    "kinesisanalyticsv2": "KinesisAnalytics_20180523",
+}
+# What requests are signed for, where it is not what boto3 calls the service.
+SIGNED_FOR = {"kinesisanalyticsv2": "kinesisanalytics"}
 
 
 class Server:
@@ -85,6 +92,14 @@ class Server:
     def firehose(self, key_id=KEY_ID, secret=SECRET, **options):
         """boto3's client of Data Firehose."""
         return self._client("firehose", key_id, secret, **options)
+
+    def analytics(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of Kinesis Data Analytics, version 1."""
+        return self._client("kinesisanalytics", key_id, secret, **options)
+
+    def analytics_v2(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of Kinesis Data Analytics, version 2."""
+        return self._client("kinesisanalyticsv2", key_id, secret, **options)
 
     def sts(self, key_id=KEY_ID, secret=SECRET, **options):
         """boto3's client of the Security Token Service."""
@@ -152,7 +167,8 @@ class Server:
             "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": f"{TARGETS[service]}.{operation}",
         }
-        return self._send("POST", "/", data, headers, signed_for or service, **credentials)
+        signed_for = signed_for or SIGNED_FOR.get(service, service)
+        return self._send("POST", "/", data, headers, signed_for, **credentials)
 
     def page(self, path, method="GET", **credentials):
         """Asks for one of the server's own pages: (status, JSON or None)."""

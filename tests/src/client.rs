@@ -91,7 +91,8 @@ impl Client {
     }
 
     /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.`,
-    /// `DynamoDb.` or `CloudWatch.` is one of that service, any other of Data Streams.
+    /// `DynamoDb.` or `CloudWatch.` is one of that service, with `Analytics.` or `Analytics2.` one of
+    /// that version of Kinesis Data Analytics, any other of Data Streams.
     pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
         let kind = if operation.starts_with("DynamoDb.") {
             "application/x-amz-json-1.0"
@@ -124,6 +125,8 @@ impl Client {
         let (service, prefix, name) = match operation.split_once('.') {
             Some(("Firehose", name)) => ("firehose", "Firehose_20150804", name),
             Some(("DynamoDb", name)) => ("dynamodb", "DynamoDB_20120810", name),
+            Some(("Analytics", name)) => ("kinesisanalytics", "KinesisAnalytics_20150814", name),
+            Some(("Analytics2", name)) => ("kinesisanalytics", "KinesisAnalytics_20180523", name),
             Some(("CloudWatch", name)) => ("monitoring", "GraniteServiceVersion20100801", name),
             _ => ("kinesis", "Kinesis_20131202", operation),
         };

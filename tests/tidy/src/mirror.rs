@@ -3,8 +3,8 @@
 
 use crate::repository::{File, Repository};
 
-/// The function that makes a file below `ops/` an operation.
-const OPERATION: &str = "pub async fn handle(";
+/// The function that makes a file below `ops/` an operation; it may be generic over versions.
+const OPERATION: &str = "pub async fn handle";
 
 /// Where every limit stands.
 const LIMITS: &str = "host/types/src/limits.rs";

@@ -114,6 +114,7 @@ const OWNED: &[Owned] = &[
             "host/streams/src/",
             "host/tables/src/",
             "host/delivery/src/ops/",
+            "host/analytics/src/ops/",
         ],
         rule: "an operation asks its call to read and to write, and knows no codec",
     },

@@ -48,7 +48,7 @@ pub async fn handle<const MODEL: u16>(
     let known = Known::version(input.current_application_version_id);
     let mut edit = Edit::begin::<MODEL>(analytics, &call.caller, name, &known)?;
     let new = required(&input.reference_data_source)?.kept(edit.new_id())?;
-    resources::check_reference(&new)?;
+    resources::check_reference(&call.caller, &new)?;
     edit.configuration().references.push(new);
     let application = edit.keep("AddApplicationReferenceDataSource").await?;
     let more = Output {

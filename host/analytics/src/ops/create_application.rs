@@ -198,10 +198,9 @@ async fn create(
     for output in &configuration.outputs {
         resources::check_output(analytics, &by, output)?;
     }
-    configuration
-        .references
-        .iter()
-        .try_for_each(resources::check_reference)?;
+    for reference in &configuration.references {
+        resources::check_reference(&by, reference)?;
+    }
     program::check(analytics, &configuration).await?;
     let now = analytics.ground.clock.now();
     let new = Application {

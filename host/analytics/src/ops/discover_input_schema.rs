@@ -97,7 +97,9 @@ pub async fn handle<const MODEL: u16>(
         }
         (None, Some(said)) => {
             let bucket = resources::bucket(required(&said.bucket_arn)?)?;
-            of_object(analytics, &bucket, required(&said.file_key)?).await?
+            let key = required(&said.file_key)?.as_str();
+            resources::permit_object(&call.caller, &bucket, key)?;
+            of_object(analytics, &bucket, key).await?
         }
         (None, None) | (Some(_), Some(_)) => {
             return Err(error::invalid_argument(

@@ -3,11 +3,17 @@
 
 use delivery::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use types::{Caller, StreamArn};
-use wire::{ApiError, Requester};
+use wire::{Action, ApiError, Requester, Target};
 
 use super::error;
 use crate::Analytics;
 use crate::application::{Destination, Input, Output, Processor, Reference};
+
+/// What whoever has an object read must be allowed to do.
+const READING: Action = Action {
+    service: "s3",
+    operation: "GetObject",
+};
 
 /// Puts what is said in the place of what was.
 pub fn replace(kept: &mut String, said: Option<String>) {
@@ -81,8 +87,15 @@ pub fn check_output(
 
 /// Whether reference data could lie where it is said to. Whether it does is found out when it is
 /// read: an object may be put after the application was made.
-pub fn check_reference(reference: &Reference) -> Result<(), ApiError> {
-    bucket(&reference.bucket_arn).map(drop)
+pub fn check_reference(by: &Requester, reference: &Reference) -> Result<(), ApiError> {
+    permit_object(by, &bucket(&reference.bucket_arn)?, &reference.key)
+}
+
+/// Lets a request have an object read for it, or refuses it.
+pub fn permit_object(by: &Requester, bucket: &BucketName, key: &str) -> Result<(), ApiError> {
+    let partition = by.region.partition();
+    let arn = format!("arn:{partition}:s3:::{bucket}/{key}");
+    by.permit_to(READING, &Target::named(&arn, by.account))
 }
 
 /// The bucket that an ARN names.

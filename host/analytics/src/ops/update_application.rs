@@ -298,7 +298,7 @@ impl<const MODEL: u16> Parts<'_, '_, MODEL> {
             let found = configuration.references.iter_mut().find(|it| it.id == id);
             let reference = found.ok_or_else(|| no_part("ReferenceId", id))?;
             update.apply(reference)?;
-            resources::check_reference(reference)?;
+            resources::check_reference(by, reference)?;
         }
         Ok(())
     }
