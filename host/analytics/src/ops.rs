@@ -47,6 +47,7 @@ mod page;
 mod program;
 mod reference_shapes;
 mod resources;
+mod rules;
 mod schema;
 mod shapes;
 

@@ -215,7 +215,7 @@ fn write(
 }
 
 /// Bytes of a configuration as it is kept.
-pub fn configuration_bytes(configuration: &Configuration) -> Result<usize, StoreError> {
+fn configuration_bytes(configuration: &Configuration) -> Result<usize, StoreError> {
     Ok(codec::encode(configuration)?.len())
 }
 

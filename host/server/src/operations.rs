@@ -101,6 +101,16 @@ impl Operation {
         self.name
     }
 
+    /// What metrics call its service: two versions of one have operations of the same names, and
+    /// boto3 calls them apart.
+    pub(crate) fn measured_as(&self) -> &'static str {
+        if self.prefix == analytics::PREFIX_2 {
+            "kinesisanalyticsv2"
+        } else {
+            self.service
+        }
+    }
+
     /// Whether a request for it may be written so.
     pub(crate) fn speaks(&self, codec: Codec) -> bool {
         self.codecs.contains(&codec)

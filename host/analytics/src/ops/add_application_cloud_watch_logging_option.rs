@@ -8,7 +8,8 @@ use wire::{Answer, ApiError, Call};
 use super::answers;
 use super::edit::{Edit, Known};
 use super::logging_shapes::NewLogging;
-use super::model::{NAME, TOKEN, V1, VERSION_ID};
+use super::model::V1;
+use super::rules::{NAME, TOKEN, VERSION_ID};
 use super::shapes::required;
 use crate::Analytics;
 

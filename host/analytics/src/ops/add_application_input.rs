@@ -8,7 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::described_parts::{InputDescription, inputs};
 use super::edit::{Edit, Known};
 use super::input_shapes::NewInput;
-use super::model::{NAME, VERSION_ID};
+use super::rules::{NAME, VERSION_ID};
 use super::shapes::required;
 use super::{answers, resources};
 use crate::Analytics;

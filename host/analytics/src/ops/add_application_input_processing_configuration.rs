@@ -8,7 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::described_parts::{ProcessingDescription, processing};
 use super::edit::{Edit, Known};
 use super::input_shapes::Processing;
-use super::model::{ID, NAME, VERSION_ID};
+use super::rules::{ID, NAME, VERSION_ID};
 use super::shapes::required;
 use super::{answers, error, resources};
 use crate::Analytics;

@@ -7,8 +7,8 @@ use wire::{Answer, ApiError, Call};
 
 use super::described_parts::{ReferenceDescription, references};
 use super::edit::{Edit, Known};
-use super::model::{NAME, VERSION_ID};
 use super::reference_shapes::NewReference;
+use super::rules::{NAME, VERSION_ID};
 use super::shapes::required;
 use super::{answers, resources};
 use crate::Analytics;

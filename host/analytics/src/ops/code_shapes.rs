@@ -11,9 +11,10 @@ use super::create_application::each;
 use super::described::PLAIN_TEXT;
 use super::error;
 use super::input_shapes::NewInput;
-use super::model::{CODE, V2};
+use super::model::V2;
 use super::output_shapes::NewOutput;
 use super::reference_shapes::NewReference;
+use super::rules::CODE;
 use super::shapes::{SOME, required};
 use crate::application::Configuration;
 

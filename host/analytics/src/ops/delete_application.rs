@@ -5,7 +5,7 @@ use wire::members::{NoMembers, Text, Time};
 use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::NAME;
+use super::rules::NAME;
 use super::shapes::required;
 use super::{address, edit, enter, error};
 use crate::Analytics;

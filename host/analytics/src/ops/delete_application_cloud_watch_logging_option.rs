@@ -6,7 +6,8 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::edit::{Edit, Known};
-use super::model::{ID, NAME, TOKEN, V1, VERSION_ID};
+use super::model::V1;
+use super::rules::{ID, NAME, TOKEN, VERSION_ID};
 use super::shapes::required;
 use super::{answers, error};
 use crate::Analytics;

@@ -6,7 +6,7 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::edit::{Edit, Known};
-use super::model::{ID, NAME, VERSION_ID};
+use super::rules::{ID, NAME, VERSION_ID};
 use super::shapes::required;
 use super::{answers, error};
 use crate::Analytics;

@@ -5,7 +5,8 @@ use wire::members::{Text, Time};
 use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::{NAME, SNAPSHOT_NAME, V2};
+use super::model::V2;
+use super::rules::{NAME, SNAPSHOT_NAME};
 use super::shapes::required;
 use super::{error, find};
 use crate::Analytics;

@@ -6,7 +6,8 @@ use wire::members::{Text, Time};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::{NAME, OPERATION, V2};
+use super::model::V2;
+use super::rules::{NAME, OPERATION};
 use super::shapes::required;
 use super::{answers, error, find};
 use crate::Analytics;

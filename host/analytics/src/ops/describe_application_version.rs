@@ -6,7 +6,8 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::described::{self, Detail2};
-use super::model::{NAME, V2, VERSION_ID};
+use super::model::V2;
+use super::rules::{NAME, VERSION_ID};
 use super::shapes::{number, required};
 use super::{error, find};
 use crate::Analytics;

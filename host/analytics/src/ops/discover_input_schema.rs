@@ -14,7 +14,8 @@ use wire::shape::{Check, Fields, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::input_shapes::Starting;
-use super::model::{FILE_KEY, RESOURCE_ARN, V1, V2, rules};
+use super::model::{V1, V2};
+use super::rules::{FILE_KEY, RESOURCE_ARN, rules};
 use super::shapes::required;
 use super::{error, resources};
 use crate::Analytics;

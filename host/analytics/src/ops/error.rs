@@ -96,11 +96,6 @@ pub fn too_many_tags(message: impl Into<String>) -> ApiError {
     ApiError::new("TooManyTagsException", message)
 }
 
-/// A stream is read faster than it may be.
-pub fn read_too_fast(message: impl Into<String>) -> ApiError {
-    ApiError::new("ResourceProvisionedThroughputExceededException", message)
-}
-
 /// The server cannot do it at the moment.
 pub fn unavailable(message: impl Into<String>) -> ApiError {
     ApiError::new("ServiceUnavailableException", message).with_status(503)

@@ -6,7 +6,8 @@ use wire::ApiError;
 use wire::members::{Integer, Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 
-use super::model::{ID, PARALLELISM, STARTING_POSITION, V1, rules};
+use super::model::V1;
+use super::rules::{ID, PARALLELISM, STARTING_POSITION, rules};
 use super::schema;
 use super::shapes::{Resource, ResourceUpdate, SchemaUpdate, SourceSchema, number, required};
 use super::{error, resources};

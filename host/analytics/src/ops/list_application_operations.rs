@@ -7,7 +7,8 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::describe_application_operation::SUCCESSFUL;
-use super::model::{NAME, NEXT_TOKEN, OPERATION, OPERATION_STATUS, PAGE_LIMIT, V2};
+use super::model::V2;
+use super::rules::{NAME, NEXT_TOKEN, OPERATION, OPERATION_STATUS, PAGE_LIMIT};
 use super::shapes::required;
 use super::{answers, error, find, page};
 use crate::Analytics;

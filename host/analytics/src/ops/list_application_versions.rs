@@ -5,7 +5,8 @@ use wire::members::{Integer, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::{NAME, NEXT_TOKEN, PAGE_LIMIT, V2};
+use super::model::V2;
+use super::rules::{NAME, NEXT_TOKEN, PAGE_LIMIT};
 use super::shapes::required;
 use super::{described, find, page};
 use crate::Analytics;

@@ -8,8 +8,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::described::{Summary, summary, summary_2};
-use super::model::{NAME, PAGE_LIMIT, V1};
+use super::model::V1;
 use super::page;
+use super::rules::{NAME, PAGE_LIMIT};
 use crate::Analytics;
 use crate::arn::ApplicationName;
 

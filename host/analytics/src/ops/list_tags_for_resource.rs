@@ -6,7 +6,7 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::find_by_arn;
-use super::model::rules;
+use super::rules::rules;
 use super::shapes::required;
 use crate::Analytics;
 

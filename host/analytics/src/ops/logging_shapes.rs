@@ -5,8 +5,9 @@ use wire::ApiError;
 use wire::members::Text;
 use wire::shape::{Check, Shape};
 
-use super::model::{ID, RESOURCE_ARN, V1, rules};
+use super::model::V1;
 use super::resources;
+use super::rules::{ID, RESOURCE_ARN, rules};
 use super::shapes::{owned, required, role};
 use crate::application::LoggingOption;
 

@@ -5,7 +5,7 @@ use wire::ApiError;
 use wire::members::{Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 
-use super::model::{FORMAT, ID, rules};
+use super::rules::{FORMAT, ID, rules};
 use super::shapes::{Resource, ResourceUpdate, required};
 use super::{error, resources};
 use crate::application::{Destination, Output, OutputFormat};

@@ -16,7 +16,7 @@ pub fn limit(said: Option<Integer>) -> Result<usize, ApiError> {
 
 /// The number that a token of ours is; `None`: the first page is wanted.
 pub fn token(said: &Option<Text<'_>>) -> Result<Option<u64>, ApiError> {
-    let parsed = said.as_ref().map(|text| text.parse());
+    let parsed = said.as_ref().map(|text| text.parse::<u64>());
     let parsed = parsed.transpose();
     parsed.map_err(|_| error::invalid_argument("NextToken is not one that was given."))
 }

@@ -5,7 +5,8 @@ use wire::ApiError;
 use wire::members::{Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 
-use super::model::{FILE_KEY, ID, RESOURCE_ARN, TABLE_NAME, V1, rules};
+use super::model::V1;
+use super::rules::{FILE_KEY, ID, RESOURCE_ARN, TABLE_NAME, rules};
 use super::shapes::{SourceSchema, owned, required, role};
 use super::{error, resources, schema};
 use crate::application::Reference;

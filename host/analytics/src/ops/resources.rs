@@ -76,9 +76,10 @@ pub fn check_output(
                 return Err(none());
             }
             let name = arn.name.as_str();
-            match analytics.ground.delivery.permit_puts(by, name)? {
-                true => Ok(()),
-                false => Err(none()),
+            if analytics.ground.delivery.permit_puts(by, name)? {
+                Ok(())
+            } else {
+                Err(none())
             }
         }
         Destination::Function(text) => check_function(by, text),

@@ -7,7 +7,8 @@ use wire::{Answer, ApiError, Call};
 
 use super::described::{self, Detail2};
 use super::edit::{Edit, Known};
-use super::model::{NAME, V2, VERSION_ID};
+use super::model::V2;
+use super::rules::{NAME, VERSION_ID};
 use super::shapes::required;
 use super::{answers, error};
 use crate::Analytics;

@@ -7,7 +7,8 @@ use wire::ApiError;
 use wire::members::{Integer, LIST_MEMBERS_KEPT, List, Structure, Text};
 use wire::shape::{Check, Fields, ListRule, Shape, TextRule};
 
-use super::model::{FORMAT, RESOURCE_ARN, V1, rules};
+use super::model::V1;
+use super::rules::{FORMAT, RESOURCE_ARN, rules};
 
 pub const TAG_KEY: TextRule = TextRule::chars(1, 128);
 const TAG_VALUE: TextRule = TextRule::chars(0, 256);

@@ -8,7 +8,8 @@ use wire::{Answer, ApiError, Call};
 
 use super::code_shapes::refuse_flink_only;
 use super::input_shapes::Starting;
-use super::model::{ID, NAME, V1};
+use super::model::V1;
+use super::rules::{ID, NAME};
 use super::shapes::{SOME, required};
 use super::{answers, described, error, find, program, resources};
 use crate::Analytics;
@@ -137,16 +138,13 @@ type Said<'a> = (&'a str, Option<StartPosition>);
 impl<const MODEL: u16> Input<'_, MODEL> {
     /// The inputs that are named.
     fn said(&self) -> Result<Vec<Said<'_>>, ApiError> {
-        let pair = |id, starting: &Option<Structure<Starting<'_>>>| {
-            Ok((required(id)?.as_str(), required(starting)?.position()?))
-        };
         if MODEL == V1 {
             let named = self
                 .input_configurations
                 .iter()
                 .flat_map(|list| list.iter());
             return named
-                .map(|Structure(it)| pair(&it.id, &it.input_starting_position_configuration))
+                .map(|Structure(it)| said(&it.id, &it.input_starting_position_configuration))
                 .collect();
         }
         let Some(run) = &self.run_configuration else {
@@ -164,9 +162,16 @@ impl<const MODEL: u16> Input<'_, MODEL> {
             .iter()
             .flat_map(|list| list.iter());
         named
-            .map(|Structure(it)| pair(&it.input_id, &it.input_starting_position_configuration))
+            .map(|Structure(it)| said(&it.input_id, &it.input_starting_position_configuration))
             .collect()
     }
+}
+
+fn said<'a>(
+    id: &'a Option<Text<'_>>,
+    starting: &Option<Structure<Starting<'_>>>,
+) -> Result<Said<'a>, ApiError> {
+    Ok((required(id)?.as_str(), required(starting)?.position()?))
 }
 
 /// Where each input of the application begins. What is not said begins with what arrives from now

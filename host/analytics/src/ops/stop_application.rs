@@ -5,7 +5,8 @@ use wire::members::{Boolean, NoMembers, Text};
 use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::{NAME, V1, V2};
+use super::model::{V1, V2};
+use super::rules::NAME;
 use super::shapes::required;
 use super::{answers, described, error, find};
 use crate::Analytics;

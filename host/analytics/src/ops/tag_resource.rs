@@ -5,7 +5,7 @@ use wire::members::{List, NoMembers, Structure, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::model::rules;
+use super::rules::rules;
 use super::shapes::{self, TAGS, Tag, required};
 use super::{check_not_deleting, error, find_by_arn};
 use crate::Analytics;

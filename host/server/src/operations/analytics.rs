@@ -7,6 +7,11 @@ use wire::{Call, Codec};
 
 use super::{AnswerKind, Handle, Handled, Operation};
 
+/// What `X-Amz-Target` says before the dot in version 1.
+const PREFIX_1: &str = "KinesisAnalytics_20150814";
+/// The same in version 2.
+pub(super) const PREFIX_2: &str = "KinesisAnalytics_20180523";
+
 /// Bytes of a request: a program of 100 KiB whose every byte is written with an escape, and a
 /// schema that is as large as a configuration may be. A larger one is refused with status 413.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -237,11 +242,11 @@ pub(super) const VERSION_2: [Operation; 41] = [
 type Handler = fn(&Analytics, Call) -> Handled<'_>;
 
 const fn version_1(name: &'static str, handle: Handler) -> Operation {
-    operation("KinesisAnalytics_20150814", name, handle)
+    operation(PREFIX_1, name, handle)
 }
 
 const fn version_2(name: &'static str, handle: Handler) -> Operation {
-    operation("KinesisAnalytics_20180523", name, handle)
+    operation(PREFIX_2, name, handle)
 }
 
 /// One that applications of SQL do not have.

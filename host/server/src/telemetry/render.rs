@@ -169,7 +169,7 @@ impl Telemetry {
 
     /// The labels of each operation, and its counts.
     fn by_operation(&self) -> impl Iterator<Item = (String, &OperationCounts)> {
-        let named = OPERATIONS.iter().map(|o| (o.service, o.name()));
+        let named = OPERATIONS.iter().map(|o| (o.measured_as(), o.name()));
         let labels = named.chain([(NO_OPERATION, NO_OPERATION)]);
         let labels =
             labels.map(|(service, name)| format!("service=\"{service}\",operation=\"{name}\""));
