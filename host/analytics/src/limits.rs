@@ -11,7 +11,7 @@ pub const INPUTS_MAX: usize = 1;
 pub const OUTPUTS_MAX: usize = 3;
 /// Reference data sources of an application (developer guide, limits).
 pub const REFERENCES_MAX: usize = 1;
-/// CloudWatch log streams of an application (developer guide, AddApplicationCloudWatchLoggingOption).
+/// CloudWatch log streams of an application (developer guide, limits).
 pub const LOGGING_OPTIONS_MAX: usize = 1;
 /// Labels of an application (model, TagResource).
 pub const TAGS_MAX: usize = 50;

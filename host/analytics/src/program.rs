@@ -1,6 +1,6 @@
 //! The program of an application: its code together with the schemas of what it reads.
 
-use sql::input::schema::{
+use sql::input::{
     CsvMappingParameters, InputSchema, JsonMappingParameters, MappingParameters, RecordColumn,
     RecordFormat, SourceSchema,
 };
@@ -62,7 +62,7 @@ pub fn compile(configuration: &Configuration) -> Result<Program, Invalid> {
         sources.extend(input.in_application_streams().map(|name| Source {
             name,
             rows: schema.row_type(),
-            hidden: schema.metadata().len(),
+            hidden: schema.hidden_columns(),
         }));
     }
     let mut tables = Vec::new();

@@ -166,6 +166,17 @@ impl Client {
         self.operate(("firehose", operation, &target), input).await
     }
 
+    /// Calls an operation of Kinesis Data Analytics, version 2.
+    pub(crate) async fn call_analytics<O: DeserializeOwned>(
+        &mut self,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        let target = format!("KinesisAnalytics_20180523.{operation}");
+        let service = "kinesisanalytics";
+        self.operate((service, operation, &target), input).await
+    }
+
     /// Calls an operation of DynamoDB.
     pub(crate) async fn call_dynamodb<O: DeserializeOwned>(
         &mut self,

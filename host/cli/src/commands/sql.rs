@@ -1,5 +1,6 @@
 //! `millrace sql`: continuous SQL over a stream of a server, and programs tested without one.
 
+mod app;
 mod live;
 mod schema;
 mod source;
@@ -23,12 +24,16 @@ pub(crate) struct SqlArgs {
 enum SqlCommand {
     /// Run a program over records of a file, and compare its rows with those of another file
     Test(test::TestArgs),
+    /// Work with the applications of SQL of a server
+    #[command(subcommand)]
+    App(app::SqlAppCommand),
 }
 
 impl SqlArgs {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match (self.command, self.query) {
             (Some(SqlCommand::Test(args)), _) => test::run(&args),
+            (Some(SqlCommand::App(command)), _) => command.run().await,
             (None, Some(args)) => live::run(&args).await,
             (None, None) => Err(Failure::Unable(
                 "a query is needed, or one of the commands that `millrace sql --help` lists"

@@ -16,6 +16,7 @@ mod plugin_dev;
 mod plugin_new;
 mod plugin_server;
 mod serve;
+mod sql_app;
 mod stream;
 mod table;
 mod tail;

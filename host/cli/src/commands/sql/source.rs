@@ -97,11 +97,7 @@ impl Fed {
     }
 
     /// Takes a record. Its ROWTIME is its arrival, but never before the one of the record before.
-    pub(super) fn record(
-        &mut self,
-        record: &Record<'_>,
-        out: &mut Outcome,
-    ) -> Result<(), String> {
+    pub(super) fn record(&mut self, record: &Record<'_>, out: &mut Outcome) -> Result<(), String> {
         self.rowtime = self.rowtime.max(record.rowtime);
         let record = Record {
             rowtime: self.rowtime,

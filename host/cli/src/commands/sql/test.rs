@@ -58,9 +58,8 @@ pub(crate) fn run(args: &TestArgs) -> Result<(), Failure> {
     tell(&faults)?;
     if args.bless {
         let written = std::fs::write(&args.rows, lines_of(&rows));
-        written.map_err(|error| {
-            Failure::Unable(format!("write {}: {error}", args.rows.display()))
-        })?;
+        written
+            .map_err(|error| Failure::Unable(format!("write {}: {error}", args.rows.display())))?;
         let count = output::count(rows.len() as u64);
         output::lines(&format!("{count} rows written to {}", args.rows.display()))?;
         return Ok(());
@@ -114,9 +113,8 @@ fn rows_of(args: &TestArgs) -> Result<(Vec<String>, Vec<String>), String> {
     let mut gathered = Gathered::new(&fed, wanted)?;
     for (number, record) in records.iter().enumerate() {
         let arrival = arrivals.of(record);
-        let arrival = arrival.map_err(|what| {
-            format!("{}, line {}: {what}", args.records.display(), number + 1)
-        })?;
+        let arrival = arrival
+            .map_err(|what| format!("{}, line {}: {what}", args.records.display(), number + 1))?;
         let sequence_number = (number + 1).to_string();
         let record = Record {
             data: record,
@@ -194,8 +192,13 @@ fn tell(faults: &[String]) -> Result<(), Failure> {
 
 /// When each record arrived.
 enum Arrivals {
-    Apart { next: Millis },
-    Column { decoder: Box<Decoder>, column: usize },
+    Apart {
+        next: Millis,
+    },
+    Column {
+        decoder: Box<Decoder>,
+        column: usize,
+    },
 }
 
 impl Arrivals {

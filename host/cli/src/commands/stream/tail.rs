@@ -22,10 +22,10 @@ use tokio::time::timeout;
 use types::{Clock, SystemClock};
 
 use follow::Following;
+pub(crate) use framed::{Framed, each};
 use line::{Format, FormatName};
 use print::Printing;
 use select::Selection;
-pub(crate) use framed::{Framed, each};
 pub(crate) use since::{Begin, Since};
 
 use crate::client::{CallError, Target, TargetArgs};

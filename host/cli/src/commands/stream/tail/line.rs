@@ -38,7 +38,9 @@ pub(super) enum FormatName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
-    Pretty { is_coloured: bool },
+    Pretty {
+        is_coloured: bool,
+    },
     Raw,
     /// For a program that reads on.
     Framed,
