@@ -91,8 +91,8 @@ impl Client {
     }
 
     /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.`,
-    /// `DynamoDb.` or `CloudWatch.` is one of that service, with `Analytics.` or `Analytics2.` one of
-    /// that version of Kinesis Data Analytics, any other of Data Streams.
+    /// `DynamoDb.` or `CloudWatch.` is one of that service, with `Analytics.` or `Analytics2.` one
+    /// of that version of Kinesis Data Analytics, any other of Data Streams.
     pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
         let kind = if operation.starts_with("DynamoDb.") {
             "application/x-amz-json-1.0"

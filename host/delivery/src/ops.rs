@@ -99,9 +99,10 @@ pub(crate) fn permit_puts(
     name: &str,
 ) -> Result<bool, ApiError> {
     let stream = delivery.find(by, name).map(|running| running.stream());
+    let address = Address { owner: by, name };
     let target = Target {
         tags: stream.as_ref().map(|stream| &stream.tags),
-        ..Target::named(&Address { owner: by, name }, by.account)
+        ..Target::named(&address, by.account)
     };
     by.permit_to(PUTTING, &target)?;
     Ok(stream.is_some_and(|it| matches!(it.origin, Origin::DirectPut { .. })))
