@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ground::{
-    Model, NAME, refuses_other_versions_and_names, role, with_bare_application,
-};
+use crate::ground::{Model, NAME, refuses_other_versions_and_names, role, with_bare_application};
 
 /// A log stream for errors.
 pub fn option(model: Model) -> Value {

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ground::{
-    Model, function, refuses_other_versions_and_names, stream, with_application,
-};
+use crate::ground::{Model, function, refuses_other_versions_and_names, stream, with_application};
 
 /// A function for an input.
 pub fn processing(model: Model, input: &str, arn: &str) -> Value {

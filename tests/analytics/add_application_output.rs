@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use crate::ground::{
-    Model, function, refuses_other_versions_and_names, with_bare_application,
-};
+use crate::ground::{Model, function, refuses_other_versions_and_names, with_bare_application};
 
 #[tokio::test]
 async fn rows_go_to_streams_delivery_streams_and_functions() {

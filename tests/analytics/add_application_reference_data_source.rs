@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ground::{
-    Model, refuses_other_versions_and_names, role, schema, with_bare_application,
-};
+use crate::ground::{Model, refuses_other_versions_and_names, role, schema, with_bare_application};
 
 /// An object of a bucket that is a table.
 pub fn reference(model: Model, bucket: &str) -> Value {
@@ -35,7 +33,10 @@ async fn an_object_becomes_a_table_of_the_program() {
         assert_eq!(told["TableName"], "COMPANIES");
         assert_eq!(told["ReferenceSchema"], schema());
         let object = &told["S3ReferenceDataSourceDescription"];
-        assert_eq!(*object, members["ReferenceDataSource"]["S3ReferenceDataSource"]);
+        assert_eq!(
+            *object,
+            members["ReferenceDataSource"]["S3ReferenceDataSource"]
+        );
         let code = caller.no_change(2, add, members).await;
         assert_eq!(code, "InvalidArgumentException", "one is the most");
         service.stop().await;

@@ -39,7 +39,10 @@ async fn an_application_is_made_as_it_is_asked_for_and_is_ready() {
         assert_eq!(*source, model.resource(&stream("ticks")));
         let output = &caller.part("OutputDescriptions").await[0];
         assert_eq!(output["OutputId"], "1.1");
-        assert_eq!(output["DestinationSchema"], json!({"RecordFormatType": "JSON"}));
+        assert_eq!(
+            output["DestinationSchema"],
+            json!({"RecordFormatType": "JSON"})
+        );
         let target = &output["KinesisStreamsOutputDescription"];
         assert_eq!(*target, model.resource(&stream("prices")));
         service.stop().await;
@@ -101,7 +104,11 @@ async fn code_that_is_no_program_is_refused_with_its_place() {
             assert!(text.contains(place), "{text}");
         }
         let listed = caller.call("ListApplications", json!({})).await;
-        assert_eq!(listed["ApplicationSummaries"], json!([]), "nothing was made");
+        assert_eq!(
+            listed["ApplicationSummaries"],
+            json!([]),
+            "nothing was made"
+        );
         service.stop().await;
     }
 }
@@ -131,7 +138,10 @@ async fn what_an_application_names_must_be_there_and_its_own() {
             output("KinesisStreamsOutput", &stream("none")),
             output("KinesisFirehoseOutput", firehose),
             output("LambdaOutput", &stream("prices")),
-            output("LambdaOutput", &function("a").replace("eu-central-1", "eu-west-1")),
+            output(
+                "LambdaOutput",
+                &function("a").replace("eu-central-1", "eu-west-1"),
+            ),
         ] {
             let creation = model.creation(NAME, (inputs, outputs, ""));
             let (code, text) = caller.refusal("CreateApplication", creation.clone()).await;
@@ -158,8 +168,7 @@ async fn an_application_has_one_input_and_three_outputs_at_most() {
         caller
             .call("CreateApplication", model.creation(NAME, most))
             .await;
-        let ids: Vec<Value> = caller.part("OutputDescriptions").await.as_array().unwrap()
-            [..]
+        let ids: Vec<Value> = caller.part("OutputDescriptions").await.as_array().unwrap()[..]
             .iter()
             .map(|output| output["OutputId"].clone())
             .collect();

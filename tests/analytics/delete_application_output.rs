@@ -10,7 +10,9 @@ async fn an_output_is_taken_away_by_its_id() {
         let (service, caller) = with_application(model).await;
         let delete = "DeleteApplicationOutput";
         refuses_other_versions_and_names(&caller, delete, json!({"OutputId": "1.1"})).await;
-        let code = caller.no_change(1, delete, json!({"OutputId": "9.1"})).await;
+        let code = caller
+            .no_change(1, delete, json!({"OutputId": "9.1"}))
+            .await;
         assert_eq!(code, "ResourceNotFoundException");
         let answer = caller.change(1, delete, json!({"OutputId": "1.1"})).await;
         if model == Model::Two {

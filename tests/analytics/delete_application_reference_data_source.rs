@@ -22,7 +22,10 @@ async fn a_table_is_taken_away_by_its_id() {
         caller
             .change(2, delete, json!({"ReferenceId": "2.1"}))
             .await;
-        assert_eq!(caller.part("ReferenceDataSourceDescriptions").await, json!([]));
+        assert_eq!(
+            caller.part("ReferenceDataSourceDescriptions").await,
+            json!([])
+        );
         assert_eq!(caller.version().await, 3);
         service.stop().await;
     }

@@ -14,8 +14,8 @@ async fn a_version_is_told_as_it_was() {
         let answer = caller.call("DescribeApplicationVersion", asked).await;
         let detail = &answer["ApplicationVersionDetail"];
         assert_eq!(detail["ApplicationVersionId"], version);
-        let text = &detail["ApplicationConfigurationDescription"]
-            ["ApplicationCodeConfigurationDescription"]["CodeContentDescription"]["TextContent"];
+        let text = &detail["ApplicationConfigurationDescription"]["ApplicationCodeConfigurationDescription"]
+            ["CodeContentDescription"]["TextContent"];
         assert_eq!(*text, json!(code));
     }
     service.stop().await;

@@ -204,7 +204,9 @@ impl Caller {
 
     /// The version of the application of [`NAME`].
     pub async fn version(&self) -> u64 {
-        self.detail().await["ApplicationVersionId"].as_u64().unwrap()
+        self.detail().await["ApplicationVersionId"]
+            .as_u64()
+            .unwrap()
     }
 
     /// Starts the application of [`NAME`] and waits until it works.
@@ -256,7 +258,11 @@ pub fn changing(version: u64, members: Value) -> Value {
 /// and puts to the other.
 pub async fn with_application(model: Model) -> (Service, Caller) {
     let (service, caller) = with_streams(model).await;
-    let parts = (json!([model.input("ticks")]), json!([model.output("prices")]), CODE);
+    let parts = (
+        json!([model.input("ticks")]),
+        json!([model.output("prices")]),
+        CODE,
+    );
     caller
         .call("CreateApplication", model.creation(NAME, parts))
         .await;
@@ -284,7 +290,9 @@ pub async fn with_bare_application(model: Model) -> (Service, Caller) {
 /// or on an application that is not there.
 pub async fn refuses_other_versions_and_names(caller: &Caller, operation: &str, members: Value) {
     let version = caller.version().await;
-    let code = caller.no_change(version + 1, operation, members.clone()).await;
+    let code = caller
+        .no_change(version + 1, operation, members.clone())
+        .await;
     assert_eq!(code, "ConcurrentModificationException");
     let mut elsewhere = changing(version, members);
     elsewhere["ApplicationName"] = json!("none");

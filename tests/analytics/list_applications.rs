@@ -64,7 +64,9 @@ async fn pages_have_1_to_50_members() {
     for model in Model::BOTH {
         let (service, caller) = with_application(model).await;
         for limit in [0, 51] {
-            let code = caller.code("ListApplications", json!({"Limit": limit})).await;
+            let code = caller
+                .code("ListApplications", json!({"Limit": limit}))
+                .await;
             assert_eq!(code, "ValidationException");
         }
         service.stop().await;

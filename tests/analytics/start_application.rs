@@ -76,7 +76,10 @@ async fn positions_are_of_inputs_that_are_there_and_of_a_stop_that_was() {
 async fn run_configurations_of_flink_are_refused_by_name() {
     let (service, caller) = with_application(Model::Two).await;
     for (member, value) in [
-        ("FlinkRunConfiguration", json!({"AllowNonRestoredState": true})),
+        (
+            "FlinkRunConfiguration",
+            json!({"AllowNonRestoredState": true}),
+        ),
         (
             "ApplicationRestoreConfiguration",
             json!({"ApplicationRestoreType": "SKIP_RESTORE_FROM_SNAPSHOT"}),

@@ -43,7 +43,9 @@ async fn an_application_has_at_most_50_tags() {
             "TooManyTagsException"
         );
         assert_eq!(tags(&caller).await, json!([]));
-        caller.call("TagResource", numbered(TAGS_PER_RESOURCE_MAX)).await;
+        caller
+            .call("TagResource", numbered(TAGS_PER_RESOURCE_MAX))
+            .await;
         let one_more = adding(json!([{"Key": "one-more"}]));
         assert_eq!(
             caller.code("TagResource", one_more).await,
