@@ -19,7 +19,7 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::engine::{
-    Append, CommitError, Committed, Engine, Expect, Frame, LogChange, LogEnd, LogId, NewFrame,
+    Append, Coming, CommitError, Committed, Engine, Expect, Frame, LogChange, LogEnd, LogId, NewFrame,
     Position, StoreError, TableId, TableWrite, Transaction, Version, Versioned,
 };
 use crate::records::{BodyBuilder, Records};

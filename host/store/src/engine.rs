@@ -232,6 +232,17 @@ pub struct ReadBatch {
     pub sealed: bool,
 }
 
+/// What a log promises of the records that are not in it yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coming {
+    /// They have this position or a later one.
+    pub from: Position,
+    /// None of them reads as having arrived before this.
+    pub at: Timestamp,
+    /// There will be none.
+    pub sealed: bool,
+}
+
 /// How sure an engine is of what it acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -342,6 +353,12 @@ pub trait Engine: Send + Sync {
 
     /// When the newest frame of a log arrived; `None` if it never had one.
     fn last_arrival(&self, log: LogId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Lets no record that is not in the log yet read as having arrived before `at`, and says from
+    /// which position on that holds: who has read all before it knows what comes. A frame whose
+    /// time is earlier is raised, as one is whose time runs backwards. A moment that was promised
+    /// holds until the engine is opened anew, and an earlier one changes nothing.
+    fn arrivals_from(&self, log: LogId, at: Timestamp) -> Result<Coming, StoreError>;
 
     /// Ends a log: no append to it will ever go through again. Returns its tip. Sealing a sealed
     /// log changes nothing.

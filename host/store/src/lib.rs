@@ -15,7 +15,7 @@ mod keys;
 mod records;
 
 pub use engine::{
-    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key,
+    Append, Capabilities, Coming, CommitError, Committed, Durability, Engine, Expect, Frame, Key,
     LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, RowCheck, StoreError,
     TableId, TableWrite, Transaction, Version, Versioned, key_after,
 };

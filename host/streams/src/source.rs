@@ -50,6 +50,8 @@ pub struct SourceShard {
     pub numbering: Numbering,
     /// It was split or merged: its log is sealed.
     pub is_closed: bool,
+    /// When it began to take records: none of its parents took any since.
+    pub opened_at: Timestamp,
     /// The hash keys that it takes.
     pub range: HashKeyRange,
     /// The shards that it came from by a split or a merge, whose records come before its own.
@@ -143,6 +145,7 @@ impl Streams {
                 id: facts.id,
                 log: facts.log,
                 is_closed: facts.closed_at.is_some(),
+                opened_at: facts.opened_at,
                 range: facts.range,
                 numbering: shard.numbering(),
                 parents: facts

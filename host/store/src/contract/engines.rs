@@ -130,6 +130,8 @@ macro_rules! hold_to_all {
                 a_time_is_found_in_a_log
                 of_frames_that_arrived_together_the_first_is_found
                 a_clock_that_jumps_back_makes_no_frame_older
+                what_comes_after_a_promised_moment_is_no_older
+                what_waits_to_be_written_lies_before_what_is_promised_or_keeps_it
                 a_log_longer_than_memory_is_read_whole
             ;
             tables:

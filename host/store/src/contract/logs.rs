@@ -349,3 +349,66 @@ pub async fn a_log_longer_than_memory_is_read_whole(opener: &dyn Opener) {
         "the log came out otherwise"
     );
 }
+
+pub async fn what_comes_after_a_promised_moment_is_no_older(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    engine.commit(append_at(LOG, "a", 100)).await.unwrap();
+    let coming = engine.arrivals_from(LOG, Timestamp(250)).unwrap();
+    let (from, at) = (Position(1), Timestamp(250));
+    assert_eq!(
+        coming,
+        Coming {
+            from,
+            at,
+            sealed: false
+        }
+    );
+    // An earlier one takes nothing back, and the log beside has promised nothing.
+    assert_eq!(engine.arrivals_from(LOG, Timestamp(7)).unwrap(), coming);
+    for (log, arrival) in [(LOG, 200), (OTHER, 200), (LOG, 300)] {
+        engine.commit(append_at(log, "x", arrival)).await.unwrap();
+    }
+    let arrivals = |frames: Vec<Frame>| -> Vec<u64> {
+        frames.iter().map(|frame| frame.arrival.0).collect()
+    };
+    let all = frames_from(&engine, LOG, Position::FIRST).await;
+    assert_eq!(arrivals(all), [100, 250, 300]);
+    let all = frames_from(&engine, OTHER, Position::FIRST).await;
+    assert_eq!(arrivals(all), [200]);
+    // What has arrived is a promise as well.
+    let coming = engine.arrivals_from(LOG, Timestamp(0)).unwrap();
+    assert_eq!((coming.from, coming.at), (Position(3), Timestamp(300)));
+    engine.seal(LOG).await.unwrap();
+    assert!(engine.arrivals_from(LOG, Timestamp(0)).unwrap().sealed);
+    assert!(is_no_log(&engine.arrivals_from(LogId(99), Timestamp(0))));
+    let engine = reopen(opener, engine).await;
+    let coming = engine.arrivals_from(LOG, Timestamp(0)).unwrap();
+    assert_eq!((coming.from, coming.at), (Position(3), Timestamp(300)));
+}
+
+pub async fn what_waits_to_be_written_lies_before_what_is_promised_or_keeps_it(
+    opener: &dyn Opener,
+) {
+    let engine = open(opener).await;
+    let commits = (1..=200).map(|number| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.commit(append_at(LOG, "x", number)).await.unwrap() })
+    });
+    let commits: Vec<_> = commits.collect();
+    let mut promises = Vec::new();
+    for number in (1..=200).rev() {
+        let at = Timestamp(1_000 - number);
+        promises.push(engine.arrivals_from(LOG, at).unwrap());
+        tokio::task::yield_now().await;
+    }
+    for commit in commits {
+        commit.await.unwrap();
+    }
+    let frames = frames_from(&engine, LOG, Position::FIRST).await;
+    assert_eq!(frames.len(), 200);
+    for promise in promises {
+        let later = frames.iter().filter(|it| it.position >= promise.from);
+        let earliest = later.map(|frame| frame.arrival).min();
+        assert!(earliest.is_none_or(|earliest| earliest >= promise.at));
+    }
+}

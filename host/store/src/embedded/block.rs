@@ -84,9 +84,10 @@ impl Block {
             sealed,
         } = append;
         let mut state = log.state();
+        let promised = state.arrivals_from;
         let assigned = &mut state.assigned;
         let position = assigned.next;
-        let arrival = frame.arrival.max(assigned.arrival);
+        let arrival = frame.arrival.max(assigned.arrival).max(promised);
         let plain = Packing::plain(length);
         let mut header = FrameHeader {
             log: log.id,

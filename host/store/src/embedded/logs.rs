@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
 use types::Timestamp;
 
-use crate::engine::{Frame, LogChange, LogId, Position, StoreError};
+use crate::engine::{Coming, Frame, LogChange, LogId, Position, StoreError};
 
 /// A log. Its state is changed by the writer when a block became durable, and by the flusher when
 /// frames have moved from the write-ahead log to a segment.
@@ -83,6 +83,8 @@ pub struct LogState {
     pub durable: NextFrame,
     /// As of the block that is being made durable. Goes back to `durable` if that fails.
     pub assigned: NextFrame,
+    /// No frame that is not placed yet reads as older. A block that fails changes nothing of it.
+    pub arrivals_from: Timestamp,
     /// As of the last frame that is in a segment.
     pub flushed: NextFrame,
     /// In order; the last may be open.
@@ -143,6 +145,17 @@ impl Log {
     /// The position after the last durable record.
     pub fn tip(&self) -> Position {
         Position(self.tip.load(Ordering::Acquire))
+    }
+
+    /// Lets no frame that is not placed yet read as older than `at`.
+    pub fn arrivals_from(&self, at: Timestamp) -> Coming {
+        let mut state = self.state();
+        state.arrivals_from = state.arrivals_from.max(at);
+        Coming {
+            from: state.assigned.next,
+            at: state.arrivals_from.max(state.assigned.arrival),
+            sealed: state.durable.sealed,
+        }
     }
 
     /// Makes visible what `state` says is durable, and wakes those who wait for it.

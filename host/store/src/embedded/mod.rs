@@ -65,7 +65,7 @@ use crate::embedded::tables::RowRange;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
-    Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
+    Capabilities, Coming, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
     Position, Purpose, ReadBatch, RowCheck, StoreError, TableId, TableWrite, Transaction,
     Versioned,
 };
@@ -376,6 +376,10 @@ impl Engine for Embedded {
         let log = self.shared.logs.find(log)?;
         let durable = log.state().durable;
         Ok((durable.next > Position::FIRST).then_some(durable.arrival))
+    }
+
+    fn arrivals_from(&self, log: LogId, at: Timestamp) -> Result<Coming, StoreError> {
+        Ok(self.shared.logs.find(log)?.arrivals_from(at))
     }
 
     async fn seal(&self, log: LogId) -> Result<Position, StoreError> {

@@ -214,7 +214,7 @@ impl CatalogTask {
     }
 
     /// When the shards of a round are closed and others take their place: after all that they hold
-    /// has arrived, and after they were opened, though the clock was set back meanwhile. So a shard
+    /// has arrived, and all that they promised, and after they were opened, though the clock was set back meanwhile. So a shard
     /// is never taken for older than its records or than its parents, and at any moment each hash
     /// key is in one.
     fn moment(
@@ -230,8 +230,9 @@ impl CatalogTask {
         let mut latest = now;
         for shard in closing.flatten().filter_map(|id| stream.shards.find(id)) {
             let facts = shard.facts();
-            let arrival = self.ground.engine.last_arrival(facts.log)?;
-            latest = latest.max(facts.opened_at).max(arrival.unwrap_or(latest));
+            // What was promised of what comes holds for what its children take as well.
+            let coming = self.ground.engine.arrivals_from(facts.log, Timestamp(0))?;
+            latest = latest.max(facts.opened_at).max(coming.at);
         }
         Ok(Timestamp(latest.0.saturating_add(1)))
     }
