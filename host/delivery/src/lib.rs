@@ -21,6 +21,7 @@ mod delivered_log;
 mod delivery;
 mod delivery_stream;
 mod directory;
+pub mod emit;
 mod encoder;
 pub mod endpoints;
 mod error_log;

@@ -107,7 +107,7 @@ impl Delivery {
     }
 }
 
-fn number<N: TryFrom<usize>>(count: usize) -> Result<N, PutError> {
+pub fn number<N: TryFrom<usize>>(count: usize) -> Result<N, PutError> {
     N::try_from(count).map_err(|_| {
         let what = format!("{count} bytes or records of one call");
         PutError::Commit(CommitError::TooLarge(what))
@@ -138,7 +138,8 @@ pub fn appends<'a>(
     let mut body_bytes = 0;
     for (partition_key, record) in records {
         let bytes = partition_key.len() + record.len() + RECORD_LAYOUT_BYTES;
-        if body.count() > 0 && body_bytes + bytes > frame_bytes_max {
+        let is_full = body_bytes + bytes > frame_bytes_max || body.count() == u16::MAX;
+        if body.count() > 0 && is_full {
             close(std::mem::take(&mut body));
             body_bytes = 0;
         }

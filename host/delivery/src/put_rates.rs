@@ -65,6 +65,33 @@ impl PutRates {
         }
         fits
     }
+
+    /// Takes records of so many bytes in all in at once, however many they are, unless something is
+    /// still owed: then it answers how long that is, and changes nothing. What is more than a second
+    /// allows is owed from then on.
+    ///
+    /// # Errors
+    /// Something is owed.
+    pub fn records(
+        &mut self,
+        (records, bytes): (i64, i64),
+        uptime: Duration,
+    ) -> Result<(), Duration> {
+        self.records.fill(uptime);
+        self.bytes.fill(uptime);
+        if !(self.records.has(0) && self.bytes.has(0)) {
+            return Err(self.records.until_paid().max(self.bytes.until_paid()));
+        }
+        self.records.take(records);
+        self.bytes.take(bytes);
+        Ok(())
+    }
+
+    /// Takes back [`PutRates::records`]: they were not kept.
+    pub fn give_back(&mut self, (records, bytes): (i64, i64)) {
+        self.records.give_back(records);
+        self.bytes.give_back(bytes);
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +136,18 @@ mod tests {
         assert!(rates.record(MIB, NOON));
         assert!(!rates.record(MIB, at(999)));
         assert!(rates.record(MIB, at(1_000)));
+    }
+
+    #[test]
+    fn what_is_put_at_once_beyond_a_second_is_owed_and_may_be_given_back() {
+        let mut rates = rates("eu-central-1");
+        assert_eq!(rates.records((10, 2 * MIB), NOON), Ok(()));
+        let owed = rates.records((1, 1), NOON);
+        assert_eq!(owed, Err(Duration::from_secs(2)));
+        assert!(rates.records((1, 1), at(1_999)).is_err());
+        assert_eq!(rates.records((1, MIB), at(2_000)), Ok(()));
+        rates.give_back((1, MIB));
+        assert_eq!(rates.records((1, 1), at(2_000)), Ok(()));
     }
 
     #[test]

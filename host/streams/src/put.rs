@@ -376,7 +376,8 @@ impl Frames {
                 continue;
             }
             let record_bytes = record.bytes() + LAYOUT_BYTES_PER_RECORD;
-            if body.count() > 0 && body_bytes + record_bytes > self.bytes_max {
+            let is_full = body_bytes + record_bytes > self.bytes_max || body.count() == u16::MAX;
+            if body.count() > 0 && is_full {
                 self.close(log, std::mem::take(&mut body));
                 body_bytes = 0;
             }
