@@ -10,12 +10,13 @@ use streams::Streams;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use types::Clock;
+use wasm::GuestThreads;
 
 use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
 use crate::limits::COMPILATIONS_MAX;
 use crate::rows;
-use crate::running::Applications;
+use crate::running::{Applications, WorkLimits};
 
 /// Why the service did not start.
 #[derive(Clone, Debug)]
@@ -48,6 +49,10 @@ pub struct Foundations {
     pub delivery: Arc<Delivery>,
     /// Where reference data lies.
     pub objects: Arc<dyn Objects>,
+    /// The threads that rows are worked on with, in turns with plugins.
+    pub threads: Arc<GuestThreads>,
+    /// How much memory applications may take.
+    pub work_limits: WorkLimits,
 }
 
 /// All applications of SQL of one server.
@@ -69,7 +74,7 @@ impl Analytics {
     pub async fn open(ground: Foundations) -> Result<Arc<Self>, OpenError> {
         let loaded = rows::load(&*ground.engine).await?;
         let directory = Arc::new(Directory::default());
-        let running = Arc::new(Applications::default());
+        let running = Arc::new(Applications::new(ground.clone(), ground.work_limits));
         let (catalog, task) = CatalogTask::new(
             (Arc::clone(&ground.engine), Arc::clone(&ground.clock)),
             Arc::clone(&directory),

@@ -16,6 +16,12 @@ pub const APPLICATIONS: TableId = TableId(49);
 pub const VERSIONS: TableId = TableId(50);
 /// The operations on each application that are remembered: see [`numbered_key`].
 pub const OPERATIONS: TableId = TableId(51);
+/// How far each application came: see [`work_key`].
+pub const PLACES: TableId = TableId(52);
+/// The state of the operators of applications: see `running/state.rs`.
+pub const STATES: TableId = TableId(53);
+/// What applications have decided and not done yet: see [`journal_key`].
+pub const JOURNALS: TableId = TableId(54);
 
 /// The row of [`SETTINGS`] with the next number of an application.
 pub const NUMBERS: &[u8] = b"numbers";
@@ -53,6 +59,27 @@ pub fn numbered_key(id: ApplicationId, number: u64) -> Bytes {
 pub fn parse_numbered_key(key: &[u8]) -> Option<u64> {
     let (_, number) = key.split_first_chunk::<8>()?;
     Some(u64::from_be_bytes(number.try_into().ok()?))
+}
+
+/// `application u64 BE`.
+pub fn work_key(id: ApplicationId) -> Bytes {
+    Bytes::copy_from_slice(&id.0.to_be_bytes())
+}
+
+/// `application u64 BE | number u32 BE`.
+pub fn journal_key(id: ApplicationId, number: u32) -> Bytes {
+    Bytes::from([&id.0.to_be_bytes()[..], &number.to_be_bytes()[..]].concat())
+}
+
+/// The rows of an application's state: those of one start, or all. From this key to before the
+/// other.
+pub fn state_range(id: ApplicationId, start: Option<u64>) -> (Bytes, Bytes) {
+    let (first, last) = (start.unwrap_or(0), start.unwrap_or(u64::MAX));
+    let key = |start: u64, rest: &[u8]| {
+        Bytes::from([&id.0.to_be_bytes()[..], &start.to_be_bytes()[..], rest].concat())
+    };
+    // No kind of row has the number 255.
+    (key(first, &[]), key(last, &[u8::MAX]))
 }
 
 /// The rows of an application: from this key to before the other.

@@ -19,8 +19,8 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::engine::{
-    Append, Coming, CommitError, Committed, Engine, Expect, Frame, LogChange, LogEnd, LogId, NewFrame,
-    Position, StoreError, TableId, TableWrite, Transaction, Version, Versioned,
+    Append, Coming, CommitError, Committed, Engine, Expect, Frame, LogChange, LogEnd, LogId,
+    NewFrame, Position, StoreError, TableId, TableWrite, Transaction, Version, Versioned,
 };
 use crate::records::{BodyBuilder, Records};
 

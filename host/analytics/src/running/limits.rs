@@ -32,14 +32,14 @@ pub const IDLE_PERIOD: Duration = Duration::from_millis(50);
 /// account leave a quarter to others. A step has some four times [`STEP_BYTES_MAX`], and what comes
 /// out of it.
 pub const STEPS_AT_ONCE_MAX: usize = 8;
-/// Bytes of state that one application holds in memory, unless the configuration says otherwise. One
-/// that needs more stands still, at the records that it could not take, and says so.
+/// Bytes of state that one application holds in memory, unless the configuration says otherwise.
+/// One that needs more stands still, at the records that it could not take, and says so.
 pub const STATE_BYTES_MAX: usize = 256 * MIB;
-/// Bytes of state of all applications together. One that needs more of it than there is stands still
-/// until others hold less.
+/// Bytes of state of all applications together. One that needs more of it than there is stands
+/// still until others hold less.
 pub const STATES_BYTES_MAX: usize = 1024 * MIB;
-/// How long a step waits for its outputs with its turn in hand. Where it takes longer it gives the
-/// turn to others, and keeps only what is to be put.
+/// How long a step waits for its outputs with its turn in hand. Where it takes longer it gives
+/// the turn to others, and keeps only what is to be put.
 pub const OUTPUT_TIME_IN_HAND_MAX: Duration = Duration::from_millis(100);
 /// The first pause after something stood in an application's way; each is twice the one before.
 pub const PAUSE_FIRST: Duration = Duration::from_millis(50);

@@ -1,14 +1,25 @@
-//! What an application does with records, without I/O.
+//! The program of an application: frames become rows, rows go through its queries, and what comes
+//! out becomes records for outputs. Works on a thread, without I/O.
 
 use std::sync::Arc;
 
+use sql::batch::{Batch, Millis};
+use sql::fault::{FaultKind, Invalid};
+use sql::input::{Decoder, InputSchema, Record};
+use sql::operator::FaultedRow;
+use sql::output::{CsvRows, JsonRows, error_rows};
+use sql::plan::StreamId;
+use sql::program::{Outcome, Program, Running};
+use store::{Position, Records};
 use streams::SourceShard;
-use types::Timestamp;
+use types::aggregate::Aggregate;
+use types::{HashKey, HashKeyRange, PartitionKey, Timestamp};
 
 use super::merge::Taken;
 use super::outputs::Packed;
 use super::place::Counts;
 use super::state::Changes;
+use crate::application::OutputFormat;
 
 /// What came of records.
 #[derive(Clone, Debug, Default)]
@@ -34,34 +45,286 @@ impl Produced {
     }
 }
 
+/// What records become rows by, and rows of which streams.
+pub struct Source<'a> {
+    pub schema: &'a InputSchema,
+    pub streams: &'a [StreamId],
+}
+
+/// An in-application stream that goes to an output.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    pub stream: StreamId,
+    /// The place of the output in the configuration.
+    pub output: usize,
+    pub format: OutputFormat,
+}
+
 /// A program at work.
-pub trait Machine: Send {
-    /// Takes frames in the order of their times. `shards` are those that they come from.
+pub struct Machine {
+    program: Arc<Program>,
+    running: Running,
+    /// One for each stream that records become rows of.
+    decoders: Vec<(StreamId, Decoder)>,
+    /// The one whose rows wait to be taken.
+    filling: usize,
+    wires: Vec<Wire>,
+}
+
+impl Machine {
+    /// An instance that has seen nothing.
+    ///
+    /// # Errors
+    /// A query that cannot be run, or a schema that cannot be read by.
+    pub fn new(
+        program: &Arc<Program>,
+        source: &Source<'_>,
+        wires: Vec<Wire>,
+    ) -> Result<Self, String> {
+        let decoders = source.streams.iter().map(|stream| {
+            let decoder = Decoder::new(source.schema, &program.needed(*stream))?;
+            Ok((*stream, decoder))
+        });
+        let decoders = decoders.collect::<Result<_, Invalid>>().map_err(told)?;
+        Ok(Self {
+            program: Arc::clone(program),
+            running: Running::new(Arc::clone(program)).map_err(told)?,
+            decoders,
+            filling: 0,
+            wires,
+        })
+    }
+
+    /// Takes frames in the order of their times. `shards` are those that they come from, in order
+    /// of their names.
     ///
     /// # Errors
     /// The program cannot go on.
-    fn take(
+    pub fn take(
         &mut self,
         frames: &[Taken],
-        shards: &Arc<Vec<SourceShard>>,
+        shards: &[SourceShard],
         out: &mut Produced,
-    ) -> Result<(), String>;
+    ) -> Result<(), String> {
+        let mut faults = Vec::new();
+        for taken in frames {
+            let found = shards.binary_search_by_key(&taken.shard, |shard| shard.id);
+            let shard = found.ok().and_then(|place| shards.get(place));
+            let shard = shard.ok_or_else(|| format!("internal: no shard {}", taken.shard))?;
+            self.take_frame(taken, shard, (&mut faults, out))?;
+        }
+        self.flush(&mut faults, out)
+    }
 
     /// Hears that no row that comes is older.
     ///
     /// # Errors
     /// The program cannot go on.
-    fn pass(&mut self, time: Timestamp, out: &mut Produced) -> Result<(), String>;
+    pub fn pass(&mut self, time: Timestamp, out: &mut Produced) -> Result<(), String> {
+        let mut outcome = Outcome::default();
+        self.running
+            .on_time(millis(time)?, &mut outcome)
+            .map_err(told)?;
+        self.give(&outcome, out)
+    }
 
     /// What changed in its state since this was asked last.
-    fn save(&mut self) -> Changes;
-
-    /// Takes up a state that was saved, before the first record. What began without any, in words.
     ///
     /// # Errors
-    /// It is none of this program.
-    fn restore(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<String>, String>;
+    /// The program cannot go on.
+    pub fn save(&mut self) -> Result<Changes, String> {
+        let mut changes = Changes::default();
+        self.running.save(&mut changes).map_err(told)?;
+        Ok(changes)
+    }
+
+    /// Takes up a state that was saved, before the first record. What nobody took is to be removed,
+    /// and which pumps begin with nothing though they had something.
+    ///
+    /// # Errors
+    /// It is no state of a program.
+    pub fn restore(
+        &mut self,
+        rows: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<(Changes, Vec<String>), String> {
+        let mut forgotten = Vec::new();
+        let restored = self.running.restore(rows.into_iter(), &mut forgotten);
+        let restored = restored.map_err(told)?;
+        let mut changes = Changes::default();
+        for key in forgotten {
+            sql::operator::StateWriter::delete(&mut changes, &key);
+        }
+        Ok((changes, restored.changed))
+    }
 
     /// Bytes that its state holds in memory, about.
-    fn state_bytes(&self) -> usize;
+    pub fn state_bytes(&self) -> usize {
+        self.running.state_bytes()
+    }
+
+    /// Takes the records of a frame; those that a producer put together are taken apart.
+    fn take_frame(
+        &mut self,
+        taken: &Taken,
+        shard: &SourceShard,
+        (faults, out): (&mut Vec<FaultedRow>, &mut Produced),
+    ) -> Result<(), String> {
+        let into = self.decoder_of(shard)?;
+        if into != self.filling {
+            // Rows of several streams go in by their times.
+            self.flush(faults, out)?;
+            self.filling = into;
+        }
+        let shard_id = shard.id.to_string();
+        let (rowtime, arrival) = (millis(taken.rowtime)?, millis(taken.frame.arrival)?);
+        let positions = (taken.frame.position.0..).map(Position);
+        for (position, stored) in positions.zip(Records::new(&taken.frame.body)) {
+            if position < taken.from {
+                continue;
+            }
+            let number = shard.numbering.record(position, taken.frame.arrival);
+            let number = number.to_string();
+            let told = Record {
+                data: stored.data,
+                rowtime,
+                arrival,
+                partition_key: stored.partition_key,
+                sequence_number: &number,
+                shard_id: &shard_id,
+            };
+            let Some(aggregate) = Aggregate::open(stored.data) else {
+                self.take_record(&told, (faults, out))?;
+                continue;
+            };
+            let (keys, hash_keys) = (aggregate.partition_keys(), aggregate.hash_keys());
+            for user in aggregate.records() {
+                let missing = || "internal: a record of an aggregate without its key".to_owned();
+                let key = *keys.get(user.partition_key).ok_or_else(missing)?;
+                let hash_key = user
+                    .hash_key
+                    .and_then(|place| hash_keys.get(place).copied());
+                if belongs(shard.range, key, hash_key) {
+                    let record = Record {
+                        data: user.data,
+                        partition_key: key,
+                        ..told
+                    };
+                    self.take_record(&record, (faults, out))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_record(
+        &mut self,
+        record: &Record<'_>,
+        (faults, out): (&mut Vec<FaultedRow>, &mut Produced),
+    ) -> Result<(), String> {
+        out.counts.records += 1;
+        out.counts.bytes += record.data.len() as u64;
+        let (_, decoder) = self.filling()?;
+        decoder.decode(record, faults).map_err(told)?;
+        if decoder.is_full() {
+            self.flush(faults, out)?;
+        }
+        Ok(())
+    }
+
+    /// The decoder of the stream that rows of a shard go to.
+    fn decoder_of(&self, shard: &SourceShard) -> Result<usize, String> {
+        let number = usize::try_from(shard.id.0).map_err(|error| error.to_string())?;
+        let place = number.checked_rem(self.decoders.len());
+        place.ok_or_else(|| "internal: a program without a source".to_owned())
+    }
+
+    fn filling(&mut self) -> Result<&mut (StreamId, Decoder), String> {
+        let filling = self.decoders.get_mut(self.filling);
+        filling.ok_or_else(|| "internal: a source that is not there".to_owned())
+    }
+
+    /// Gives the rows that wait to the queries.
+    fn flush(&mut self, faults: &mut Vec<FaultedRow>, out: &mut Produced) -> Result<(), String> {
+        let (stream, decoder) = self.filling()?;
+        let stream = *stream;
+        let batches = decoder.finish().map_err(told)?;
+        self.give_faults(&std::mem::take(faults), out)?;
+        let mut outcome = Outcome::default();
+        for batch in &batches {
+            out.counts.rows += batch.rows() as u64;
+            let taken = self.running.on_batch(stream, batch, &mut outcome);
+            taken.map_err(told)?;
+        }
+        self.give(&outcome, out)
+    }
+
+    /// Makes records of what could not be read, for outputs that errors go to.
+    fn give_faults(&self, faults: &[FaultedRow], out: &mut Produced) -> Result<(), String> {
+        let mut outcome = Outcome::default();
+        for together in faults.chunk_by(|a, b| a.rowtime == b.rowtime) {
+            let rows = together.iter().map(|fault| ("", fault));
+            let time = together.first().map_or(0, |fault| fault.rowtime);
+            let batch = error_rows(rows, time).map_err(told)?;
+            outcome.rows.push((self.program.error_stream(), batch));
+        }
+        out.counts.faults += faults.len() as u64;
+        self.give(&outcome, out)
+    }
+
+    /// Makes records of what came out.
+    fn give(&self, outcome: &Outcome, out: &mut Produced) -> Result<(), String> {
+        let Produced { outputs, counts } = out;
+        for (stream, batch) in &outcome.rows {
+            for wire in self.wires.iter().filter(|wire| wire.stream == *stream) {
+                let records = outputs.get_mut(wire.output);
+                let records = records.ok_or("internal: an output that is not there")?;
+                self.encode(wire, batch, (records, &mut counts.refused))?;
+            }
+        }
+        counts.faults += outcome.faults.len() as u64;
+        let is_late = |(_, row): &&(String, FaultedRow)| row.fault.kind == FaultKind::LateRow;
+        counts.late += outcome.faults.iter().filter(is_late).count() as u64;
+        counts.dropped += outcome.dropped;
+        Ok(())
+    }
+
+    fn encode(
+        &self,
+        wire: &Wire,
+        batch: &Batch,
+        (records, refused): (&mut Packed, &mut u64),
+    ) -> Result<(), String> {
+        let rows = self.program.rows(wire.stream);
+        let each = |record: &[u8]| {
+            if !records.push(record) {
+                *refused += 1;
+            }
+        };
+        match wire.format {
+            OutputFormat::Json => JsonRows::new(rows).encode(batch, each),
+            OutputFormat::Csv => CsvRows::new(rows).encode(batch, each),
+        }
+        .map_err(told)
+    }
+}
+
+/// Whether a user record is one of the shard's: by its explicit hash key, or else by its partition
+/// key. One that is not was put together with others for a shard that was split meanwhile, and its
+/// producer, which learns where its aggregate landed, puts it again.
+fn belongs(range: HashKeyRange, partition_key: &str, hash_key: Option<&str>) -> bool {
+    let explicit = hash_key.and_then(|text| HashKey::parse(text).ok());
+    let hash_key = explicit.or_else(|| {
+        let key = PartitionKey::parse(partition_key).ok()?;
+        Some(HashKey::of(&key))
+    });
+    // One whose keys no stream takes came from no producer that would put it again.
+    hash_key.is_none_or(|hash_key| range.contains(hash_key))
+}
+
+fn millis(at: Timestamp) -> Result<Millis, String> {
+    Millis::try_from(at.0).map_err(|_| format!("a record has the time {}", at.0))
+}
+
+fn told(invalid: Invalid) -> String {
+    invalid.to_string()
 }

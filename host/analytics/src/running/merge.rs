@@ -170,7 +170,9 @@ impl Merge {
 
     /// Whether frames were read and not taken.
     pub fn holds_frames(&self) -> bool {
-        self.cursors.values().any(|cursor| !cursor.frames.is_empty())
+        self.cursors
+            .values()
+            .any(|cursor| !cursor.frames.is_empty())
     }
 
     /// The shards of which nothing is in hand.

@@ -202,7 +202,9 @@ fn the_order_does_not_depend_on_how_the_logs_were_read() {
     for seed in 0..500_u64 {
         let mut state = seed * 2 + 1;
         let mut next = move |most: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) % most
         };
         let mut merge = begun(&listed);
@@ -225,7 +227,11 @@ fn the_order_does_not_depend_on_how_the_logs_were_read() {
             found.extend(all(&mut merge));
             if next(3) == 0 {
                 let earlier = merge.time();
-                assert!(merge.pass_time().is_none_or(|at| at > earlier && at.0 <= now));
+                assert!(
+                    merge
+                        .pass_time()
+                        .is_none_or(|at| at > earlier && at.0 <= now)
+                );
             }
             if next(5) == 0 {
                 merge = Merge::new(&merge.places(), &listed);

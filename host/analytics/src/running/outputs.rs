@@ -165,15 +165,19 @@ impl Takers {
     pub fn prepare(&self, batches: &[Batch]) -> Result<Prepared, NotReady> {
         let mut prepared = Prepared::default();
         for batch in batches {
-            let mut records = batch.records.clone();
-            while !records.is_empty() {
-                match self.ready(batch, &records) {
+            let mut fewer: Option<Packed> = None;
+            loop {
+                let records = fewer.as_ref().unwrap_or(&batch.records);
+                if records.is_empty() {
+                    break;
+                }
+                match self.ready(batch, records) {
                     Ok(ready) => {
                         prepared.ready.push(ready);
                         break;
                     }
                     Err(Unready::Never(index)) => {
-                        records = records.without(index);
+                        fewer = Some(records.without(index));
                         prepared.refused += 1;
                     }
                     Err(Unready::NotNow(why, wait)) => {

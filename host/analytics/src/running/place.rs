@@ -39,6 +39,34 @@ pub struct Counts {
     pub lost: u64,
 }
 
+impl Counts {
+    /// Adds what came of a step.
+    pub fn add(&mut self, step: &Self) {
+        let Self {
+            records,
+            bytes,
+            rows,
+            emitted,
+            emitted_bytes,
+            faults,
+            late,
+            dropped,
+            refused,
+            lost,
+        } = step;
+        self.records += records;
+        self.bytes += bytes;
+        self.rows += rows;
+        self.emitted += emitted;
+        self.emitted_bytes += emitted_bytes;
+        self.faults += faults;
+        self.late += late;
+        self.dropped += dropped;
+        self.refused += refused;
+        self.lost += lost;
+    }
+}
+
 /// How far an application came: one row, written with all that it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
@@ -151,8 +179,8 @@ pub fn place_check(id: ApplicationId, version: Version) -> RowCheck {
 }
 
 /// One of the parts that a step is done in which is too large for one transaction. All of them are
-/// kept before the step is decided, with the place; then they are done, each in a transaction of its
-/// own, also after a crash.
+/// kept before the step is decided, with the place; then they are done, each in a transaction of
+/// its own, also after a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct JournalEntry {
     /// Rows of the state: keys and values, without a value for those that are removed.
@@ -186,9 +214,11 @@ impl JournalEntry {
         id: ApplicationId,
         number: u32,
     ) -> Result<Self, StoreError> {
-        let row = engine.get(JOURNALS, &tables::journal_key(id, number)).await?;
+        let row = engine
+            .get(JOURNALS, &tables::journal_key(id, number))
+            .await?;
         let row = row.ok_or_else(|| codec::damaged("an entry of an application's journal"))?;
-        codec::decode("journals of applications", &row.value)
+        codec::decode_values("journals of applications", &row.value)
     }
 
     /// The removal of the entry with this number.

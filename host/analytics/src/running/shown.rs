@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use types::Timestamp;
 
-use super::place::Counts;
 use super::AtWork;
+use super::place::Counts;
 
 /// What an application at work shows of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The state of an application's operators as rows of the store.
 //!
 //! ```text
-//! application u64 BE | start u64 BE | 0 | key                 of a key that a row's key has room for
-//! application u64 BE | start u64 BE | 1 | SHA-256 of the key  of a longer one, which lies in the row
+//! application u64 BE | start u64 BE | 0 | key                  of a key that has room there
+//! application u64 BE | start u64 BE | 1 | SHA-256 of the key   of one that lies in the row
 //! application u64 BE | start u64 BE | 2 | SHA-256 of the key | number u32 BE
-//!                                                  what does not fit into the first row of a value
+//!                                             what the first row of a value has no room for
 //! ```
 //!
 //! A start from anywhere else than where it stopped has rows of its own; those of the starts before
@@ -47,7 +47,7 @@ pub struct Changes {
     bytes: usize,
 }
 
-impl sql::StateWriter for Changes {
+impl sql::operator::StateWriter for Changes {
     fn put(&mut self, key: &[u8], value: &[u8]) {
         self.set(key, Some(value.to_vec()));
     }
@@ -61,6 +61,14 @@ impl Changes {
     fn set(&mut self, key: &[u8], value: Option<Vec<u8>>) {
         self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         self.rows.insert(key.to_vec(), value);
+    }
+
+    /// Adds changes that were made before these.
+    pub fn add_before(&mut self, earlier: Self) {
+        self.bytes += earlier.bytes;
+        for (key, value) in earlier.rows {
+            self.rows.entry(key).or_insert(value);
+        }
     }
 
     /// Bytes of all keys and values, or more.
@@ -253,7 +261,7 @@ pub async fn remove_others(
 mod tests {
     use std::sync::Arc;
 
-    use sql::StateWriter;
+    use sql::operator::StateWriter;
     use store::disk::simulated::SimulatedDisk;
     use store::embedded::{Embedded, Options};
 
@@ -322,7 +330,13 @@ mod tests {
         }
         keep(&*engine, &mut rows, changes).await;
         let (from, to) = state_range(id, None);
-        assert!(engine.scan(STATES, from, Some(to), 9).await.unwrap().is_empty());
+        assert!(
+            engine
+                .scan(STATES, from, Some(to), 9)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[tokio::test]
@@ -334,7 +348,9 @@ mod tests {
             let mut rows = StateRows::new(ApplicationId(id), start);
             keep(&*engine, &mut rows, changes).await;
         }
-        remove_others(&*engine, ApplicationId(7), Some(2)).await.unwrap();
+        remove_others(&*engine, ApplicationId(7), Some(2))
+            .await
+            .unwrap();
         let left = |id, start| {
             let engine = Arc::clone(&engine);
             async move {
@@ -344,7 +360,9 @@ mod tests {
         };
         let lefts = [left(7, 1).await, left(7, 2).await, left(7, 3).await];
         assert_eq!((lefts, left(8, 1).await), ([0, 1, 0], 1));
-        remove_others(&*engine, ApplicationId(7), None).await.unwrap();
+        remove_others(&*engine, ApplicationId(7), None)
+            .await
+            .unwrap();
         assert_eq!((left(7, 2).await, left(8, 1).await), (0, 1));
     }
 }

@@ -368,9 +368,8 @@ pub async fn what_comes_after_a_promised_moment_is_no_older(opener: &dyn Opener)
     for (log, arrival) in [(LOG, 200), (OTHER, 200), (LOG, 300)] {
         engine.commit(append_at(log, "x", arrival)).await.unwrap();
     }
-    let arrivals = |frames: Vec<Frame>| -> Vec<u64> {
-        frames.iter().map(|frame| frame.arrival.0).collect()
-    };
+    let arrivals =
+        |frames: Vec<Frame>| -> Vec<u64> { frames.iter().map(|frame| frame.arrival.0).collect() };
     let all = frames_from(&engine, LOG, Position::FIRST).await;
     assert_eq!(arrivals(all), [100, 250, 300]);
     let all = frames_from(&engine, OTHER, Position::FIRST).await;

@@ -65,8 +65,8 @@ use crate::embedded::tables::RowRange;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
-    Capabilities, Coming, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
-    Position, Purpose, ReadBatch, RowCheck, StoreError, TableId, TableWrite, Transaction,
+    Capabilities, Coming, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd,
+    LogId, Position, Purpose, ReadBatch, RowCheck, StoreError, TableId, TableWrite, Transaction,
     Versioned,
 };
 use crate::keys::KeyRing;

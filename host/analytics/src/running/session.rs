@@ -1,0 +1,349 @@
+//! An application from when it begins to work until it is stopped, changed, or meets trouble. Then
+//! all that is in memory is dropped, and the next one begins with what is kept.
+//!
+//! ```text
+//! open:  the place -> what was decided before is done -> shards, operators, their state
+//! work:  gather -> a turn on a thread -> … -> commit: records, state and place in one transaction
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Expect, StoreError, Transaction, Version};
+use streams::Source;
+use streams::turns::AccountTurn;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use types::{AccountId, StreamArn};
+
+use super::commit::Committing;
+use super::ground::{Ground, StateMemory};
+use super::input::{Gathered, Input, Unread};
+use super::limits::{COMMIT_PERIOD, IDLE_PERIOD, PRODUCED_BYTES, STOP_TIME_MAX};
+use super::machine::{Machine, Produced};
+use super::place::Place;
+use super::shown::Shown;
+use super::state::{Changes, StateRows, remove_others};
+use super::wiring::Wiring;
+use super::{AtWork, Order};
+use crate::application::{Application, StartPosition};
+
+/// How long an application waits that has records in hand of which it is not known yet when they
+/// come: a moment must be over until a shard without records says so.
+const BLOCKED_PERIOD: Duration = Duration::from_millis(2);
+
+/// Why an application does not go on.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// It is to stop, or to go on as another version.
+    Told,
+    /// Another one works in its place.
+    Fenced,
+    /// Something stands in its way, which may be otherwise later.
+    Stands(String),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Stands(error.to_string())
+    }
+}
+
+impl From<Unread> for Trouble {
+    fn from(unread: Unread) -> Self {
+        Self::Stands(match unread {
+            Unread::NoStream => "there is no such stream that can be read".to_owned(),
+            Unread::OtherStream => "another stream has taken the name of its stream".to_owned(),
+            Unread::Store(error) => error.to_string(),
+        })
+    }
+}
+
+/// An application at work.
+pub struct Session {
+    ground: Arc<Ground>,
+    application: Arc<Application>,
+    shown: Arc<Shown>,
+    orders: watch::Receiver<Order>,
+    wiring: Arc<Wiring>,
+    input: Input,
+    /// Away while it is on a thread.
+    machine: Option<Machine>,
+    memory: StateMemory,
+    committing: Committing,
+    produced: Produced,
+    /// State that no operator took up, and that goes with the next commit.
+    removals: Changes,
+    /// When the first record was taken that is not committed.
+    taken_at: Option<Instant>,
+    /// The right to have a step in memory.
+    turn: Option<AccountTurn>,
+}
+
+/// What a session is opened with.
+pub struct Opening {
+    pub ground: Arc<Ground>,
+    pub application: Arc<Application>,
+    pub shown: Arc<Shown>,
+    pub orders: watch::Receiver<Order>,
+}
+
+impl Session {
+    /// Goes on from what is kept, or begins where the start says.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn open(opening: Opening) -> Result<Self, Trouble> {
+        let Opening {
+            ground,
+            application,
+            shown,
+            orders,
+        } = opening;
+        let wiring = Arc::new(Wiring::of(&application).map_err(Trouble::Stands)?);
+        let told = (orders.clone(), Arc::clone(&shown));
+        let mut committing = Committing::open(&ground, &application, told).await?;
+        committing.finish_journal(&wiring, &mut None).await?;
+        let source = ground.reader().source(&wiring.stream)?;
+        let stood = committing.place().clone();
+        let begins = begins(&ground, &application, (&stood, &source))?;
+        if begins != stood {
+            committing.set_place(begins).await?;
+        }
+        let place = committing.place().clone();
+        remove_others(&*ground.engine, application.id, Some(place.state_start)).await?;
+        let input = Input::open(
+            ground.reader(),
+            wiring.stream.clone(),
+            (source.id, &place.places),
+        )?;
+        let mut rows = StateRows::new(application.id, place.state_start);
+        let state = rows.load(&*ground.engine).await?;
+        committing.has_state_rows(rows);
+        let whose = (account(&application), application.id);
+        let made = {
+            let wiring = Arc::clone(&wiring);
+            ground.on_thread(whose, move |_| {
+                let mut machine = wiring.machine()?;
+                let (removals, began_empty) = machine.restore(state)?;
+                Ok::<_, String>((machine, removals, began_empty))
+            })
+        };
+        let made = made
+            .await
+            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
+        let (machine, removals, began_empty) = made.map_err(Trouble::Stands)?;
+        let mut memory = StateMemory::none(Arc::clone(&ground));
+        memory.is(machine.state_bytes()).map_err(Trouble::Stands)?;
+        shown.show(|status| {
+            status.counts = place.counts;
+            status.time = place.places.time;
+            status.began_empty = began_empty;
+            status.at_work = AtWork::Running;
+            status.detail = None;
+        });
+        Ok(Self {
+            produced: Produced::nothing(wiring.outputs.len()),
+            removals,
+            ground,
+            application,
+            shown,
+            orders,
+            wiring,
+            input,
+            machine: Some(machine),
+            memory,
+            committing,
+            taken_at: None,
+            turn: None,
+        })
+    }
+
+    /// Works until it is told otherwise, or meets trouble.
+    ///
+    /// # Errors
+    /// Always: why it does not go on.
+    pub async fn work(&mut self) -> Trouble {
+        loop {
+            if let Err(trouble) = self.step().await {
+                return trouble;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), Trouble> {
+        if self.is_told() {
+            // What is not committed in this time is done again by whoever goes on.
+            return match timeout(STOP_TIME_MAX, self.commit()).await {
+                Ok(Err(trouble)) => Err(trouble),
+                Ok(Ok(())) | Err(_) => Err(Trouble::Told),
+            };
+        }
+        if self.turn.is_none() {
+            let account = account(&self.application);
+            let turn = self.ground.turns.take(account).await;
+            self.turn = Some(turn.map_err(|lost| Trouble::Stands(lost.to_string()))?);
+        }
+        let gathered = self.input.gather().await?;
+        if !gathered.is_nothing() {
+            self.take(gathered).await?;
+            return if self.is_due() {
+                self.commit().await
+            } else {
+                Ok(())
+            };
+        }
+        if self.taken_at.is_some() {
+            return self.commit().await;
+        }
+        self.rest().await;
+        Ok(())
+    }
+
+    /// Waits for more, with nothing in hand that others could use.
+    async fn rest(&mut self) {
+        self.turn = None;
+        let now = self.ground.clock.now();
+        let is_blocked = self.input.holds_frames();
+        if !is_blocked {
+            self.shown.show(|status| status.caught_up_at = Some(now));
+        }
+        let period = if is_blocked {
+            BLOCKED_PERIOD
+        } else {
+            IDLE_PERIOD
+        };
+        tokio::select! {
+            () = self.input.until_more() => {}
+            () = sleep(period) => {}
+            // The end of the sender is an order as well.
+            _ = self.orders.changed() => self.orders.mark_changed(),
+        }
+    }
+
+    /// Works on what was gathered, on a thread.
+    async fn take(&mut self, gathered: Gathered) -> Result<(), Trouble> {
+        let Some(mut machine) = self.machine.take() else {
+            return Err(Trouble::Stands("its operators are gone".to_owned()));
+        };
+        if !gathered.frames.is_empty() {
+            self.taken_at.get_or_insert_with(Instant::now);
+            self.shown.show(|status| status.caught_up_at = None);
+        }
+        let shards = self.input.shards();
+        let mut produced = std::mem::take(&mut self.produced);
+        let whose = (account(&self.application), self.application.id);
+        let worked = self.ground.on_thread(whose, move |_| {
+            let mut worked = machine.take(&gathered.frames, &shards, &mut produced);
+            if let (Ok(()), Some(time)) = (&worked, gathered.time) {
+                worked = machine.pass(time, &mut produced);
+            }
+            (machine, produced, worked)
+        });
+        let worked = worked
+            .await
+            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
+        let (machine, produced, outcome) = worked;
+        outcome.map_err(Trouble::Stands)?;
+        let state_bytes = machine.state_bytes();
+        (self.machine, self.produced) = (Some(machine), produced);
+        self.memory.is(state_bytes).map_err(Trouble::Stands)?;
+        // Windows that closed without a record are to be committed as well.
+        if self.produced.bytes() > 0 {
+            self.taken_at.get_or_insert_with(Instant::now);
+        }
+        Ok(())
+    }
+
+    /// Whether what was taken is to be committed though more comes.
+    fn is_due(&self) -> bool {
+        let is_old = self
+            .taken_at
+            .is_some_and(|at| at.elapsed() >= COMMIT_PERIOD);
+        is_old || self.produced.bytes() >= PRODUCED_BYTES
+    }
+
+    /// Makes all that was taken durable with all that came of it.
+    async fn commit(&mut self) -> Result<(), Trouble> {
+        if self.taken_at.is_none() {
+            return Ok(());
+        }
+        let Some(mut machine) = self.machine.take() else {
+            return Err(Trouble::Stands("its operators are gone".to_owned()));
+        };
+        let whose = (account(&self.application), self.application.id);
+        let saved = self.ground.on_thread(whose, move |_| {
+            let saved = machine.save();
+            (machine, saved)
+        });
+        let saved = saved
+            .await
+            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
+        let (machine, changes) = saved;
+        let mut changes = changes.map_err(Trouble::Stands)?;
+        changes.add_before(std::mem::take(&mut self.removals));
+        let state_bytes = machine.state_bytes();
+        self.machine = Some(machine);
+        let nothing = Produced::nothing(self.wiring.outputs.len());
+        let mut produced = std::mem::replace(&mut self.produced, nothing);
+        produced.counts.lost += self.input.takes_lost();
+        let places = self.input.places();
+        let step = (changes, produced, places);
+        self.committing
+            .commit(&self.wiring, step, &mut self.turn)
+            .await?;
+        self.taken_at = None;
+        let place = self.committing.place();
+        let (counts, time) = (place.counts, place.places.time);
+        self.shown.show(|status| {
+            status.counts = counts;
+            status.time = time;
+            status.state_bytes = u64::try_from(state_bytes).unwrap_or(u64::MAX);
+            status.commits += 1;
+        });
+        Ok(())
+    }
+
+    fn is_told(&self) -> bool {
+        is_told(&self.orders)
+    }
+}
+
+/// Whether there is another order than the one that was taken last.
+pub fn is_told(orders: &watch::Receiver<Order>) -> bool {
+    orders.has_changed().unwrap_or(true)
+}
+
+fn account(application: &Application) -> AccountId {
+    application.arn.owner.account
+}
+
+/// Where an application goes on, or begins.
+fn begins(
+    ground: &Ground,
+    application: &Application,
+    (stood, source): (&Place, &Source),
+) -> Result<Place, Trouble> {
+    let mut place = stood.clone();
+    let is_new_start = stood.start != application.start.number || stood.stream.is_none();
+    if is_new_start {
+        let at = application.start.positions.first();
+        let at = at.map_or(StartPosition::Now, |(_, at)| *at);
+        place.start = application.start.number;
+        if at != StartPosition::LastStoppedPoint || stood.stream.is_none() {
+            place.state_start = application.start.number;
+            place.stream = Some(source.id);
+            place.places = ground.reader().beginning(source, at)?;
+        }
+    }
+    if place.stream != Some(source.id) {
+        // Another stream of the same name: all of its records are new, and time goes on.
+        let time = place.places.time;
+        let beginning = ground
+            .reader()
+            .beginning(source, StartPosition::TrimHorizon)?;
+        place.stream = Some(source.id);
+        place.places = super::merge::Places { time, ..beginning };
+    }
+    Ok(place)
+}

@@ -1,0 +1,158 @@
+//! What an application is configured as, as far as its work goes: what it reads, what it runs, and
+//! where rows go.
+
+use std::sync::Arc;
+
+use delivery::arn::DeliveryStreamArn;
+use sql::input::{
+    CsvMappingParameters, InputSchema, JsonMappingParameters, MappingParameters, RecordColumn,
+    RecordFormat, SourceSchema,
+};
+use sql::plan::StreamId;
+use sql::program::{Program, Source};
+use types::StreamArn;
+
+use super::machine::{Machine, Source as InSource, Wire};
+use super::outputs::{Output, Target};
+use crate::application::{Application, Configuration, Destination, Format, Schema};
+
+/// What an application reads, runs and writes.
+pub struct Wiring {
+    /// The stream that it reads.
+    pub stream: StreamArn,
+    /// Where its records go.
+    pub outputs: Vec<Output>,
+    program: Arc<Program>,
+    schema: InputSchema,
+    /// The in-application streams that records become rows of.
+    sources: Vec<StreamId>,
+    wires: Vec<Wire>,
+}
+
+impl Wiring {
+    /// What a configuration comes to. Compiles the program.
+    ///
+    /// # Errors
+    /// Why the application cannot work, in words.
+    pub fn of(application: &Application) -> Result<Self, String> {
+        let configuration = &application.configuration;
+        let [input] = &configuration.inputs[..] else {
+            let count = configuration.inputs.len();
+            return Err(format!("it has {count} inputs, and works with one"));
+        };
+        if input.processor.is_some() {
+            return Err("its input goes through a function, which it cannot yet".to_owned());
+        }
+        if !configuration.references.is_empty() {
+            return Err("it joins with reference data, which it cannot yet".to_owned());
+        }
+        let schema = InputSchema::parse(&source_schema(&input.schema));
+        let schema = schema.map_err(|invalid| format!("its input: {invalid}"))?;
+        let names: Vec<String> = input.in_application_streams().collect();
+        let sources = names.iter().map(|name| Source {
+            name: name.clone(),
+            rows: schema.row_type(),
+        });
+        let sources: Vec<Source> = sources.collect();
+        let program = Program::compile(&configuration.code, &sources, &[]);
+        let program = program.map_err(|invalid| format!("its code: {invalid}"))?;
+        let sources = names.iter().map(|name| find(&program, name));
+        let sources = sources.collect::<Result<_, _>>()?;
+        let (outputs, wires) = outputs(configuration, &program)?;
+        Ok(Self {
+            stream: input.stream().map_err(|invalid| invalid.to_string())?,
+            outputs,
+            program: Arc::new(program),
+            schema,
+            sources,
+            wires,
+        })
+    }
+
+    /// An instance of the program that has seen nothing.
+    ///
+    /// # Errors
+    /// Why it cannot work, in words.
+    pub fn machine(&self) -> Result<Machine, String> {
+        let source = InSource {
+            schema: &self.schema,
+            streams: &self.sources,
+        };
+        Machine::new(&self.program, &source, self.wires.clone())
+    }
+}
+
+/// Where rows go, and which rows that are.
+fn outputs(
+    configuration: &Configuration,
+    program: &Program,
+) -> Result<(Vec<Output>, Vec<Wire>), String> {
+    let (mut outputs, mut wires) = (Vec::new(), Vec::new());
+    for output in &configuration.outputs {
+        let target = match &output.destination {
+            Destination::Stream(arn) => {
+                let arn = StreamArn::parse(arn).map_err(|invalid| invalid.to_string())?;
+                Target::Stream(arn)
+            }
+            Destination::DeliveryStream(arn) => {
+                let arn = DeliveryStreamArn::parse(arn).map_err(|invalid| invalid.to_string())?;
+                Target::Delivery(arn)
+            }
+            Destination::Function(_) => {
+                return Err("its rows go to a function, which they cannot yet".to_owned());
+            }
+        };
+        let stream = find(program, &output.name)?;
+        wires.push(Wire {
+            stream,
+            output: outputs.len(),
+            format: output.format,
+        });
+        outputs.push(Output {
+            id: output.id.clone(),
+            target,
+        });
+    }
+    Ok((outputs, wires))
+}
+
+/// The stream of a name, as it was written or in capitals.
+fn find(program: &Program, name: &str) -> Result<StreamId, String> {
+    let found = program.stream(name);
+    let found = found.or_else(|| program.stream(&name.to_uppercase()));
+    found.ok_or_else(|| format!("its code makes no stream {name}"))
+}
+
+/// A schema as the engine takes it.
+fn source_schema(schema: &Schema) -> SourceSchema {
+    let (kind, mapping) = match &schema.format {
+        Format::Json { row_path } => {
+            let json = row_path
+                .clone()
+                .map(|record_row_path| JsonMappingParameters { record_row_path });
+            ("JSON", MappingParameters { json, csv: None })
+        }
+        Format::Csv { delimiters } => {
+            let csv = delimiters
+                .clone()
+                .map(|(row, column)| CsvMappingParameters {
+                    record_row_delimiter: row,
+                    record_column_delimiter: column,
+                });
+            ("CSV", MappingParameters { json: None, csv })
+        }
+    };
+    let columns = schema.columns.iter().map(|column| RecordColumn {
+        name: column.name.clone(),
+        mapping: column.mapping.clone(),
+        sql_type: column.sql_type.clone(),
+    });
+    SourceSchema {
+        record_format: RecordFormat {
+            record_format_type: kind.to_owned(),
+            mapping_parameters: Some(mapping),
+        },
+        record_encoding: schema.encoding.clone(),
+        record_columns: columns.collect(),
+    }
+}
