@@ -18,4 +18,4 @@ mod running;
 mod tables;
 
 pub use analytics::{Analytics, Foundations, OpenError};
-pub use running::{AtWork, Counts, Status, WorkLimits};
+pub use running::{Applications, AtWork, Counts, Status, WorkLimits};
