@@ -146,9 +146,7 @@ async fn run(world: &World) -> Streams {
     }
     clock.set(Timestamp(time_of(RECORDS / AT_ONCE).0 + 5_000));
     let all = RECORDS as u64;
-    world
-        .until_rows(PASSED, |rows| rows.len() as u64 >= all)
-        .await;
+    world.until_records(PASSED, all).await;
     world
         .until_rows(COUNTED, |rows| sum(rows, "C") >= all)
         .await;

@@ -168,7 +168,8 @@ async fn of_two_that_work_on_one_application_only_one_goes_on() {
         world.put(records).await;
         tokio::task::yield_now().await;
     }
-    let rows = world.until_rows(PASSED, |rows| rows.len() >= 300).await;
+    world.until_records(PASSED, 300).await;
+    let rows = world.rows(PASSED).await;
     assert_eq!(numbers(&rows), (0..300).collect::<Vec<_>>());
     others.close().await;
     world.applications.close().await;

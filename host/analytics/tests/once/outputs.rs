@@ -78,7 +78,8 @@ async fn rows_for_an_output_that_is_over_its_rate_wait_and_none_is_lost() {
     }
     let waiting = async {
         loop {
-            let rows = world.rows(PASSED).await.len();
+            let logs = world.logs(PASSED);
+            let rows = world.engine.tip(logs[0]).unwrap().0;
             if rows == 3_000 {
                 return;
             }
@@ -115,7 +116,7 @@ async fn a_step_that_is_larger_than_a_transaction_is_done_once_over_crashes() {
     }
     ground.disk.record();
     world.applications.start(swelling());
-    world.until_rows(PASSED, |rows| rows.len() >= RECORDS).await;
+    world.until_records(PASSED, RECORDS as u64).await;
     let expected = world.records(PASSED).await;
     assert_eq!(expected.len(), RECORDS);
     let (trace, changes) = (ground.disk.trace().unwrap(), ground.disk.recorded());
@@ -136,7 +137,7 @@ async fn a_step_that_is_larger_than_a_transaction_is_done_once_over_crashes() {
         })
         .await;
         world.applications.start(swelling());
-        world.until_rows(PASSED, |rows| rows.len() >= RECORDS).await;
+        world.until_records(PASSED, RECORDS as u64).await;
         assert_eq!(world.records(PASSED).await, expected, "crash {crashes}");
         world.close().await;
         crashes += 1;

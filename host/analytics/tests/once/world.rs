@@ -363,6 +363,22 @@ impl World {
         rows.collect()
     }
 
+    /// Waits until a stream holds so many records.
+    pub async fn until_records(&self, stream: &str, count: u64) {
+        let tips = || -> u64 {
+            let logs = self.logs(stream).into_iter();
+            logs.map(|log| self.engine.tip(log).unwrap().0).sum()
+        };
+        let waiting = async {
+            while tips() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(TIME_MAX, waiting).await.is_err() {
+            panic!("{stream} has {} records: {:?}", tips(), self.status());
+        }
+    }
+
     /// Waits until the rows of a stream are such.
     pub async fn until_rows(
         &self,
