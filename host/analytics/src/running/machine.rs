@@ -3,13 +3,9 @@
 
 use std::sync::Arc;
 
-use sql::batch::{Batch, Millis};
-use sql::fault::{FaultKind, Invalid};
 use sql::input::{Decoder, InputSchema, Record};
-use sql::operator::FaultedRow;
 use sql::output::{CsvRows, JsonRows, error_rows};
-use sql::plan::StreamId;
-use sql::program::{Outcome, Program, Running};
+use sql::{Batch, FaultKind, FaultedRow, Invalid, Millis, Outcome, Program, Running, StreamId};
 use store::{Position, Records};
 use streams::SourceShard;
 use types::aggregate::Aggregate;
@@ -68,7 +64,30 @@ pub struct Machine {
     decoders: Vec<(StreamId, Decoder)>,
     /// The one whose rows wait to be taken.
     filling: usize,
-    wires: Vec<Wire>,
+    wires: Vec<(Wire, Encoder)>,
+}
+
+/// What makes records of rows.
+enum Encoder {
+    Json(JsonRows),
+    Csv(CsvRows),
+}
+
+impl Encoder {
+    fn of(wire: &Wire, program: &Program) -> Result<Self, Invalid> {
+        let rows = program.rows(wire.stream);
+        Ok(match wire.format {
+            OutputFormat::Json => Self::Json(JsonRows::new(rows)?),
+            OutputFormat::Csv => Self::Csv(CsvRows::new(rows)),
+        })
+    }
+
+    fn encode(&mut self, batch: &Batch, each: impl FnMut(&[u8])) -> Result<(), Invalid> {
+        match self {
+            Self::Json(rows) => rows.encode(batch, each),
+            Self::Csv(rows) => rows.encode(batch, each),
+        }
+    }
 }
 
 impl Machine {
@@ -86,6 +105,11 @@ impl Machine {
             Ok((*stream, decoder))
         });
         let decoders = decoders.collect::<Result<_, Invalid>>().map_err(told)?;
+        let wires = wires.into_iter().map(|wire| {
+            let encoder = Encoder::of(&wire, program)?;
+            Ok((wire, encoder))
+        });
+        let wires = wires.collect::<Result<_, Invalid>>().map_err(told)?;
         Ok(Self {
             program: Arc::clone(program),
             running: Running::new(Arc::clone(program)).map_err(told)?,
@@ -152,7 +176,7 @@ impl Machine {
         let restored = restored.map_err(told)?;
         let mut changes = Changes::default();
         for key in forgotten {
-            sql::operator::StateWriter::delete(&mut changes, &key);
+            sql::StateWriter::delete(&mut changes, &key);
         }
         Ok((changes, restored.changed))
     }
@@ -259,7 +283,7 @@ impl Machine {
     }
 
     /// Makes records of what could not be read, for outputs that errors go to.
-    fn give_faults(&self, faults: &[FaultedRow], out: &mut Produced) -> Result<(), String> {
+    fn give_faults(&mut self, faults: &[FaultedRow], out: &mut Produced) -> Result<(), String> {
         let mut outcome = Outcome::default();
         for together in faults.chunk_by(|a, b| a.rowtime == b.rowtime) {
             let rows = together.iter().map(|fault| ("", fault));
@@ -272,13 +296,21 @@ impl Machine {
     }
 
     /// Makes records of what came out.
-    fn give(&self, outcome: &Outcome, out: &mut Produced) -> Result<(), String> {
+    fn give(&mut self, outcome: &Outcome, out: &mut Produced) -> Result<(), String> {
         let Produced { outputs, counts } = out;
         for (stream, batch) in &outcome.rows {
-            for wire in self.wires.iter().filter(|wire| wire.stream == *stream) {
+            for (wire, encoder) in &mut self.wires {
+                if wire.stream != *stream {
+                    continue;
+                }
                 let records = outputs.get_mut(wire.output);
                 let records = records.ok_or("internal: an output that is not there")?;
-                self.encode(wire, batch, (records, &mut counts.refused))?;
+                let each = |record: &[u8]| {
+                    if !records.push(record) {
+                        counts.refused += 1;
+                    }
+                };
+                encoder.encode(batch, each).map_err(told)?;
             }
         }
         counts.faults += outcome.faults.len() as u64;
@@ -286,25 +318,6 @@ impl Machine {
         counts.late += outcome.faults.iter().filter(is_late).count() as u64;
         counts.dropped += outcome.dropped;
         Ok(())
-    }
-
-    fn encode(
-        &self,
-        wire: &Wire,
-        batch: &Batch,
-        (records, refused): (&mut Packed, &mut u64),
-    ) -> Result<(), String> {
-        let rows = self.program.rows(wire.stream);
-        let each = |record: &[u8]| {
-            if !records.push(record) {
-                *refused += 1;
-            }
-        };
-        match wire.format {
-            OutputFormat::Json => JsonRows::new(rows).encode(batch, each),
-            OutputFormat::Csv => CsvRows::new(rows).encode(batch, each),
-        }
-        .map_err(told)
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Changes {
     bytes: usize,
 }
 
-impl sql::operator::StateWriter for Changes {
+impl sql::StateWriter for Changes {
     fn put(&mut self, key: &[u8], value: &[u8]) {
         self.set(key, Some(value.to_vec()));
     }
@@ -261,7 +261,7 @@ pub async fn remove_others(
 mod tests {
     use std::sync::Arc;
 
-    use sql::operator::StateWriter;
+    use sql::StateWriter;
     use store::disk::simulated::SimulatedDisk;
     use store::embedded::{Embedded, Options};
 

@@ -4,12 +4,9 @@
 use std::sync::Arc;
 
 use delivery::arn::DeliveryStreamArn;
-use sql::input::{
-    CsvMappingParameters, InputSchema, JsonMappingParameters, MappingParameters, RecordColumn,
-    RecordFormat, SourceSchema,
-};
-use sql::plan::StreamId;
-use sql::program::{Program, Source};
+use serde_json::{Value, json};
+use sql::input::InputSchema;
+use sql::{Program, Source, StreamId};
 use types::StreamArn;
 
 use super::machine::{Machine, Source as InSource, Wire};
@@ -46,7 +43,7 @@ impl Wiring {
         if !configuration.references.is_empty() {
             return Err("it joins with reference data, which it cannot yet".to_owned());
         }
-        let schema = InputSchema::parse(&source_schema(&input.schema));
+        let schema = InputSchema::from_json(&source_schema(&input.schema).to_string());
         let schema = schema.map_err(|invalid| format!("its input: {invalid}"))?;
         let names: Vec<String> = input.in_application_streams().collect();
         let sources = names.iter().map(|name| Source {
@@ -124,35 +121,29 @@ fn find(program: &Program, name: &str) -> Result<StreamId, String> {
 }
 
 /// A schema as the engine takes it.
-fn source_schema(schema: &Schema) -> SourceSchema {
-    let (kind, mapping) = match &schema.format {
+fn source_schema(schema: &Schema) -> Value {
+    let (kind, parameters) = match &schema.format {
         Format::Json { row_path } => {
             let json = row_path
-                .clone()
-                .map(|record_row_path| JsonMappingParameters { record_row_path });
-            ("JSON", MappingParameters { json, csv: None })
+                .as_ref()
+                .map(|path| json!({"JSONMappingParameters": {"RecordRowPath": path}}));
+            ("JSON", json)
         }
         Format::Csv { delimiters } => {
-            let csv = delimiters
-                .clone()
-                .map(|(row, column)| CsvMappingParameters {
-                    record_row_delimiter: row,
-                    record_column_delimiter: column,
-                });
-            ("CSV", MappingParameters { json: None, csv })
+            let csv = delimiters.as_ref().map(|(row, column)| {
+                json!({"CSVMappingParameters": {
+                    "RecordRowDelimiter": row, "RecordColumnDelimiter": column,
+                }})
+            });
+            ("CSV", csv)
         }
     };
-    let columns = schema.columns.iter().map(|column| RecordColumn {
-        name: column.name.clone(),
-        mapping: column.mapping.clone(),
-        sql_type: column.sql_type.clone(),
+    let columns = schema.columns.iter().map(|column| {
+        json!({"Name": column.name, "Mapping": column.mapping, "SqlType": column.sql_type})
     });
-    SourceSchema {
-        record_format: RecordFormat {
-            record_format_type: kind.to_owned(),
-            mapping_parameters: Some(mapping),
-        },
-        record_encoding: schema.encoding.clone(),
-        record_columns: columns.collect(),
-    }
+    json!({
+        "RecordFormat": {"RecordFormatType": kind, "MappingParameters": parameters},
+        "RecordEncoding": schema.encoding,
+        "RecordColumns": columns.collect::<Vec<_>>(),
+    })
 }
