@@ -36,6 +36,7 @@ use self::session::{Opening, Session, Trouble};
 use self::shown::Shown;
 use crate::analytics::Foundations;
 use crate::application::{Application, ApplicationId};
+use crate::arn::ApplicationArn;
 use crate::tables::{JOURNALS, PLACES, journal_key, work_key};
 
 /// Rows of a journal that are removed in one commit.
@@ -76,6 +77,7 @@ pub struct Applications {
 
 /// The task of an application.
 struct Worker {
+    arn: ApplicationArn,
     orders: watch::Sender<Order>,
     shown: Arc<Shown>,
     task: JoinHandle<()>,
@@ -122,6 +124,20 @@ impl Applications {
     pub fn status(&self, id: ApplicationId) -> Status {
         let worker = self.lock().get(&id).map(|worker| Arc::clone(&worker.shown));
         worker.map(|shown| shown.status()).unwrap_or_default()
+    }
+
+    /// What all applications show that were started since the server was.
+    pub fn statuses(&self) -> Vec<(ApplicationArn, Status)> {
+        let workers = self.lock();
+        let shown = workers
+            .values()
+            .map(|worker| (worker.arn.clone(), Arc::clone(&worker.shown)));
+        let shown: Vec<_> = shown.collect();
+        drop(workers);
+        shown
+            .into_iter()
+            .map(|(arn, shown)| (arn, shown.status()))
+            .collect()
     }
 
     /// Bytes of state of all applications.
@@ -192,6 +208,7 @@ impl Applications {
             let (ground, of_task) = (Arc::clone(&self.ground), Arc::clone(&shown));
             let task = tokio::spawn(work(ground, of_task, ordered));
             Worker {
+                arn: application.arn.clone(),
                 orders,
                 shown,
                 task,
