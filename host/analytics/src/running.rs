@@ -12,6 +12,7 @@ mod machine;
 mod merge;
 mod outputs;
 mod place;
+mod reference;
 mod session;
 mod shown;
 mod state;

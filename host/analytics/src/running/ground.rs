@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use delivery::Delivery;
+use delivery::objects::Objects;
 use store::Engine;
 use streams::Streams;
 use streams::turns::AccountTurns;
@@ -46,6 +47,8 @@ pub struct Ground {
     pub clock: Arc<dyn Clock>,
     pub streams: Arc<Streams>,
     pub delivery: Arc<Delivery>,
+    /// Where reference data lies.
+    pub objects: Arc<dyn Objects>,
     /// The threads that rows are worked on with, in turns with plugins.
     pub threads: Arc<GuestThreads>,
     /// Who has a step in memory.
@@ -63,6 +66,7 @@ impl Ground {
             clock: parts.clock,
             streams: parts.streams,
             delivery: parts.delivery,
+            objects: parts.objects,
             threads: parts.threads,
             turns: AccountTurns::new(limits.steps_at_once_max),
             limits,
@@ -103,6 +107,11 @@ impl Ground {
         };
         let is_slow = self.threads.is_slow(&party);
         self.threads.run(&party, is_slow, work).await
+    }
+
+    /// Bytes of state that one application may hold.
+    pub fn state_bytes_max(&self) -> usize {
+        self.limits.state_bytes_max
     }
 
     /// Bytes of state of all applications.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use sql::input::{Decoder, InputSchema, Record};
 use sql::output::{CsvRows, JsonRows, error_rows};
-use sql::{Batch, FaultKind, FaultedRow, Invalid, Millis, Outcome, Program, Running, StreamId};
+use sql::{
+    Batch, FaultKind, FaultedRow, Invalid, Millis, Outcome, Program, Running, StreamId, TableId,
+};
 use store::{Position, Records};
 use streams::SourceShard;
 use types::aggregate::Aggregate;
@@ -117,6 +119,14 @@ impl Machine {
             filling: 0,
             wires,
         })
+    }
+
+    /// Has the rows of a table of reference data.
+    ///
+    /// # Errors
+    /// They are more than an application may hold.
+    pub fn set_table(&mut self, table: TableId, rows: &[Batch]) -> Result<(), String> {
+        self.running.set_table(table, rows).map_err(told)
     }
 
     /// Takes frames in the order of their times. `shards` are those that they come from, in order

@@ -25,7 +25,7 @@ use super::place::Place;
 use super::shown::Shown;
 use super::state::{Changes, StateRows, remove_others};
 use super::wiring::Wiring;
-use super::{AtWork, Order};
+use super::{AtWork, Order, reference};
 use crate::application::{Application, StartPosition};
 
 /// How long an application waits that has records in hand of which it is not known yet when they
@@ -100,7 +100,13 @@ impl Session {
             shown,
             orders,
         } = opening;
-        let wiring = Arc::new(Wiring::of(&application).map_err(Trouble::Stands)?);
+        let whose = (account(&application), application.id);
+        let of_thread = Arc::clone(&application);
+        let wiring = ground.on_thread(whose, move |_| Wiring::of(&of_thread));
+        let wiring = wiring
+            .await
+            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
+        let wiring = Arc::new(wiring.map_err(Trouble::Stands)?);
         let told = (orders.clone(), Arc::clone(&shown));
         let mut committing = Committing::open(&ground, &application, told).await?;
         committing.finish_journal(&wiring, &mut None).await?;
@@ -120,11 +126,15 @@ impl Session {
         let mut rows = StateRows::new(application.id, place.state_start);
         let state = rows.load(&*ground.engine).await?;
         committing.has_state_rows(rows);
-        let whose = (account(&application), application.id);
+        let mut tables = Vec::new();
+        for it in &application.configuration.references {
+            let object = reference::read(&ground.objects, it, ground.state_bytes_max());
+            tables.push(object.await.map_err(Trouble::Stands)?);
+        }
         let made = {
             let wiring = Arc::clone(&wiring);
             ground.on_thread(whose, move |_| {
-                let mut machine = wiring.machine()?;
+                let mut machine = wiring.machine(&tables)?;
                 let (removals, began_empty) = machine.restore(state)?;
                 Ok::<_, String>((machine, removals, began_empty))
             })

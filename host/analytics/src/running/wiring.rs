@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use delivery::arn::DeliveryStreamArn;
 use serde_json::{Value, json};
 use sql::input::InputSchema;
-use sql::{Program, Source, StreamId};
+use sql::{Invalid, Program, Source, StreamId, TableId};
 use types::StreamArn;
 
 use super::machine::{Machine, Source as InSource, Wire};
@@ -24,6 +25,8 @@ pub struct Wiring {
     /// The in-application streams that records become rows of.
     sources: Vec<StreamId>,
     wires: Vec<Wire>,
+    /// Tables of reference data, in the order of the configuration, and how they are read.
+    tables: Vec<(TableId, InputSchema)>,
 }
 
 impl Wiring {
@@ -40,19 +43,32 @@ impl Wiring {
         if input.processor.is_some() {
             return Err("its input goes through a function, which it cannot yet".to_owned());
         }
-        if !configuration.references.is_empty() {
-            return Err("it joins with reference data, which it cannot yet".to_owned());
-        }
-        let schema = InputSchema::from_json(&source_schema(&input.schema).to_string());
-        let schema = schema.map_err(|invalid| format!("its input: {invalid}"))?;
+        let schema = parse(&input.schema).map_err(|invalid| format!("its input: {invalid}"))?;
         let names: Vec<String> = input.in_application_streams().collect();
         let sources = names.iter().map(|name| Source {
             name: name.clone(),
             rows: schema.row_type(),
         });
         let sources: Vec<Source> = sources.collect();
-        let program = Program::compile(&configuration.code, &sources, &[]);
+        let (mut tables, mut table_schemas) = (Vec::new(), Vec::new());
+        for reference in &configuration.references {
+            let schema = parse(&reference.schema);
+            let schema = schema.map_err(|invalid| format!("its reference data: {invalid}"))?;
+            tables.push(Source {
+                name: reference.table.clone(),
+                rows: schema.table_type(),
+            });
+            table_schemas.push(schema);
+        }
+        let program = Program::compile(&configuration.code, &sources, &tables);
         let program = program.map_err(|invalid| format!("its code: {invalid}"))?;
+        let of_table = |(table, schema): (&Source, InputSchema)| {
+            let id = program.table(&table.name);
+            let id = id.ok_or_else(|| format!("its code knows no table {}", table.name))?;
+            Ok::<_, String>((id, schema))
+        };
+        let tables = tables.iter().zip(table_schemas).map(of_table);
+        let tables = tables.collect::<Result<_, _>>()?;
         let sources = names.iter().map(|name| find(&program, name));
         let sources = sources.collect::<Result<_, _>>()?;
         let (outputs, wires) = outputs(configuration, &program)?;
@@ -63,19 +79,27 @@ impl Wiring {
             schema,
             sources,
             wires,
+            tables,
         })
     }
 
-    /// An instance of the program that has seen nothing.
+    /// An instance of the program that has seen nothing but its tables, whose objects are given in
+    /// the order of the configuration.
     ///
     /// # Errors
     /// Why it cannot work, in words.
-    pub fn machine(&self) -> Result<Machine, String> {
+    pub fn machine(&self, objects: &[Bytes]) -> Result<Machine, String> {
         let source = InSource {
             schema: &self.schema,
             streams: &self.sources,
         };
-        Machine::new(&self.program, &source, self.wires.clone())
+        let mut machine = Machine::new(&self.program, &source, self.wires.clone())?;
+        for ((table, schema), object) in self.tables.iter().zip(objects) {
+            let read = sql::reference::read(schema, object, 0);
+            let read = read.map_err(|invalid| format!("its reference data: {invalid}"))?;
+            machine.set_table(*table, &read.batches)?;
+        }
+        Ok(machine)
     }
 }
 
@@ -118,6 +142,10 @@ fn find(program: &Program, name: &str) -> Result<StreamId, String> {
     let found = program.stream(name);
     let found = found.or_else(|| program.stream(&name.to_uppercase()));
     found.ok_or_else(|| format!("its code makes no stream {name}"))
+}
+
+fn parse(schema: &Schema) -> Result<InputSchema, Invalid> {
+    InputSchema::from_json(&source_schema(schema).to_string())
 }
 
 /// A schema as the engine takes it.
