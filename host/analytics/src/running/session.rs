@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Expect, StoreError, Transaction, Version};
+use bytes::Bytes;
+use store::StoreError;
 use streams::Source;
 use streams::turns::AccountTurn;
 use tokio::sync::watch;
@@ -100,13 +101,9 @@ impl Session {
             shown,
             orders,
         } = opening;
-        let whose = (account(&application), application.id);
         let of_thread = Arc::clone(&application);
-        let wiring = ground.on_thread(whose, move |_| Wiring::of(&of_thread));
-        let wiring = wiring
-            .await
-            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
-        let wiring = Arc::new(wiring.map_err(Trouble::Stands)?);
+        let wiring = on_thread(&ground, &application, move || Wiring::of(&of_thread));
+        let wiring = Arc::new(wiring.await?.map_err(Trouble::Stands)?);
         let told = (orders.clone(), Arc::clone(&shown));
         let mut committing = Committing::open(&ground, &application, told).await?;
         committing.finish_journal(&wiring, &mut None).await?;
@@ -126,23 +123,14 @@ impl Session {
         let mut rows = StateRows::new(application.id, place.state_start);
         let state = rows.load(&*ground.engine).await?;
         committing.has_state_rows(rows);
-        let mut tables = Vec::new();
-        for it in &application.configuration.references {
-            let object = reference::read(&ground.objects, it, ground.state_bytes_max());
-            tables.push(object.await.map_err(Trouble::Stands)?);
-        }
-        let made = {
-            let wiring = Arc::clone(&wiring);
-            ground.on_thread(whose, move |_| {
-                let mut machine = wiring.machine(&tables)?;
-                let (removals, began_empty) = machine.restore(state)?;
-                Ok::<_, String>((machine, removals, began_empty))
-            })
-        };
-        let made = made
-            .await
-            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
-        let (machine, removals, began_empty) = made.map_err(Trouble::Stands)?;
+        let tables = tables(&ground, &application).await?;
+        let of_thread = Arc::clone(&wiring);
+        let made = on_thread(&ground, &application, move || {
+            let mut machine = of_thread.machine(&tables)?;
+            let (removals, began_empty) = machine.restore(state)?;
+            Ok::<_, String>((machine, removals, began_empty))
+        });
+        let (machine, removals, began_empty) = made.await?.map_err(Trouble::Stands)?;
         let mut memory = StateMemory::none(Arc::clone(&ground));
         memory.is(machine.state_bytes()).map_err(Trouble::Stands)?;
         shown.show(|status| {
@@ -150,7 +138,6 @@ impl Session {
             status.time = place.places.time;
             status.began_empty = began_empty;
             status.at_work = AtWork::Running;
-            status.detail = None;
         });
         Ok(Self {
             produced: Produced::nothing(wiring.outputs.len()),
@@ -195,18 +182,21 @@ impl Session {
             self.turn = Some(turn.map_err(|lost| Trouble::Stands(lost.to_string()))?);
         }
         let gathered = self.input.gather().await?;
+        let has_frames = !gathered.frames.is_empty();
         if !gathered.is_nothing() {
             self.take(gathered).await?;
-            return if self.is_due() {
-                self.commit().await
-            } else {
-                Ok(())
-            };
+        }
+        if has_frames && !self.is_due() {
+            // What comes next is looked at before anything is committed.
+            return Ok(());
         }
         if self.taken_at.is_some() {
-            return self.commit().await;
+            self.commit().await?;
+            // Others come before the next step.
+            self.turn = None;
+        } else {
+            self.rest().await;
         }
-        self.rest().await;
         Ok(())
     }
 
@@ -216,7 +206,9 @@ impl Session {
         let now = self.ground.clock.now();
         let is_blocked = self.input.holds_frames();
         if !is_blocked {
-            self.shown.show(|status| status.caught_up_at = Some(now));
+            self.shown.show(|status| {
+                (status.caught_up_at, status.detail) = (Some(now), None);
+            });
         }
         let period = if is_blocked {
             BLOCKED_PERIOD
@@ -242,18 +234,14 @@ impl Session {
         }
         let shards = self.input.shards();
         let mut produced = std::mem::take(&mut self.produced);
-        let whose = (account(&self.application), self.application.id);
-        let worked = self.ground.on_thread(whose, move |_| {
+        let worked = on_thread(&self.ground, &self.application, move || {
             let mut worked = machine.take(&gathered.frames, &shards, &mut produced);
             if let (Ok(()), Some(time)) = (&worked, gathered.time) {
                 worked = machine.pass(time, &mut produced);
             }
             (machine, produced, worked)
         });
-        let worked = worked
-            .await
-            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
-        let (machine, produced, outcome) = worked;
+        let (machine, produced, outcome) = worked.await?;
         outcome.map_err(Trouble::Stands)?;
         let state_bytes = machine.state_bytes();
         (self.machine, self.produced) = (Some(machine), produced);
@@ -281,15 +269,11 @@ impl Session {
         let Some(mut machine) = self.machine.take() else {
             return Err(Trouble::Stands("its operators are gone".to_owned()));
         };
-        let whose = (account(&self.application), self.application.id);
-        let saved = self.ground.on_thread(whose, move |_| {
+        let saved = on_thread(&self.ground, &self.application, move || {
             let saved = machine.save();
             (machine, saved)
         });
-        let saved = saved
-            .await
-            .map_err(|lost| Trouble::Stands(lost.to_string()))?;
-        let (machine, changes) = saved;
+        let (machine, changes) = saved.await?;
         let mut changes = changes.map_err(Trouble::Stands)?;
         changes.add_before(std::mem::take(&mut self.removals));
         let state_bytes = machine.state_bytes();
@@ -322,6 +306,27 @@ impl Session {
 /// Whether there is another order than the one that was taken last.
 pub fn is_told(orders: &watch::Receiver<Order>) -> bool {
     orders.has_changed().unwrap_or(true)
+}
+
+/// Works on a thread, in an application's turn.
+async fn on_thread<T: Send + 'static>(
+    ground: &Ground,
+    application: &Application,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Trouble> {
+    let whose = (account(application), application.id);
+    let worked = ground.on_thread(whose, move |_| work()).await;
+    worked.map_err(|lost| Trouble::Stands(lost.to_string()))
+}
+
+/// The objects of reference data.
+async fn tables(ground: &Ground, application: &Application) -> Result<Vec<Bytes>, Trouble> {
+    let mut tables = Vec::new();
+    for it in &application.configuration.references {
+        let object = reference::read(&ground.objects, it, ground.state_bytes_max());
+        tables.push(object.await.map_err(Trouble::Stands)?);
+    }
+    Ok(tables)
 }
 
 fn account(application: &Application) -> AccountId {
