@@ -118,7 +118,8 @@ impl Committing {
         let mut place = self.place.clone();
         place.places = places;
         place.counts.add(&produced.counts);
-        let bytes = changes.bytes() + produced.bytes();
+        let laid: usize = produced.outputs.iter().map(Packed::laid_bytes).sum();
+        let bytes = changes.bytes() + laid;
         let state = self.rows.rows_of(changes)?;
         let mut batches = Vec::new();
         for (output, records) in wiring.outputs.iter().zip(produced.outputs) {

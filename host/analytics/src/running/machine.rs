@@ -39,7 +39,7 @@ impl Produced {
 
     /// Bytes of records for outputs.
     pub fn bytes(&self) -> usize {
-        self.outputs.iter().map(Packed::bytes).sum()
+        self.outputs.iter().map(Packed::laid_bytes).sum()
     }
 }
 

@@ -12,6 +12,10 @@ use types::StreamArn;
 
 use super::limits::OUTPUT_RECORD_BYTES_MAX;
 
+/// No less than a record has in a frame besides its own bytes: its key, which is a number, and two
+/// lengths.
+const LAID_BYTES: usize = 32;
+
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -70,6 +74,11 @@ impl Packed {
     /// Bytes of all records.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Bytes that they take in a transaction with their keys, or more.
+    pub fn laid_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * LAID_BYTES
     }
 
     /// The records in order.

@@ -30,6 +30,9 @@ const VALUE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of a key that an operator may have: those of a row of its input, of which the service
 /// takes half a mebibyte (developer guide, limits).
 pub const STATE_KEY_BYTES_MAX: usize = 384 * 1024;
+/// No less than a row has in a transaction besides its own key and value: the rest of its key, and
+/// what the store writes with it.
+const ROW_BYTES: usize = 96;
 /// Rows that are read at once.
 const ROWS_PER_SCAN: usize = 64;
 /// Rows that are removed in one commit.
@@ -59,7 +62,7 @@ impl sql::StateWriter for Changes {
 
 impl Changes {
     fn set(&mut self, key: &[u8], value: Option<Vec<u8>>) {
-        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+        self.bytes += key.len() + value.as_ref().map_or(0, Vec::len) + ROW_BYTES;
         self.rows.insert(key.to_vec(), value);
     }
 
@@ -71,7 +74,7 @@ impl Changes {
         }
     }
 
-    /// Bytes of all keys and values, or more.
+    /// Bytes that they take in a transaction, or more.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

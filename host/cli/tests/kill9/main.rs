@@ -21,4 +21,5 @@ mod guest;
 mod http_endpoint;
 mod resharding;
 mod server;
+mod sql;
 mod streams;

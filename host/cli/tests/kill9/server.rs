@@ -134,6 +134,12 @@ impl Connection {
         self.post("/", &target, &input.to_string())
     }
 
+    /// As [`Self::kinesis`], of Kinesis Analytics.
+    pub fn analytics(&mut self, operation: &str, input: &Value) -> Option<Value> {
+        let target = format!("KinesisAnalytics_20150814.{operation}");
+        self.post("/", &target, &input.to_string())
+    }
+
     /// Has everything that waits delivered.
     pub fn flush(&mut self, delivery_stream: &str) -> Option<Value> {
         let path = format!("/_millrace/delivery-streams/{delivery_stream}/flush");
