@@ -118,8 +118,7 @@ impl Committing {
         let mut place = self.place.clone();
         place.places = places;
         place.counts.add(&produced.counts);
-        let laid: usize = produced.outputs.iter().map(Packed::laid_bytes).sum();
-        let bytes = changes.bytes() + laid;
+        let bytes = changes.bytes() + produced.bytes();
         let state = self.rows.rows_of(changes)?;
         let mut batches = Vec::new();
         for (output, records) in wiring.outputs.iter().zip(produced.outputs) {
