@@ -121,7 +121,8 @@ impl Input {
         if source.id != id {
             return Err(Unread::OtherStream);
         }
-        let merge = Merge::new(places, &source.shards);
+        let mut merge = Merge::new(places, &source.shards);
+        while merge.meet(&source.shards) {}
         Ok(Self {
             reader,
             arn,
@@ -218,7 +219,8 @@ impl Input {
     /// Learns of shards that were split or merged.
     fn look_at_shards(&mut self) -> Result<(), Unread> {
         let mark = self.reader.streams.source_mark(&self.arn);
-        if mark != self.mark {
+        let is_new = mark != self.mark;
+        if is_new {
             let source = self.reader.source(&self.arn)?;
             if source.id != self.id {
                 return Err(Unread::OtherStream);
@@ -227,7 +229,7 @@ impl Input {
             self.shards = Arc::new(source.shards);
         }
         // Children may have ended as well.
-        while self.merge.meet(&self.shards) {}
+        while (is_new || self.merge.has_ended()) && self.merge.meet(&self.shards) {}
         Ok(())
     }
 

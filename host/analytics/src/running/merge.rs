@@ -168,6 +168,12 @@ impl Merge {
         before != (self.cursors.len(), self.done.len())
     }
 
+    /// Whether a shard is taken to its end and still at work.
+    pub fn has_ended(&self) -> bool {
+        let mut cursors = self.cursors.values();
+        cursors.any(|cursor| cursor.is_ended && cursor.frames.is_empty())
+    }
+
     /// Whether frames were read and not taken.
     pub fn holds_frames(&self) -> bool {
         self.cursors
