@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::arn::DeliveryStreamArn;
-use serde_json::{Value, json};
-use sql::input::InputSchema;
-use sql::{Invalid, Program, Source, StreamId, TableId};
+use sql::input::schema::InputSchema;
+use sql::{Program, StreamId, TableId};
 use types::StreamArn;
 
 use super::machine::{Machine, Source as InSource, Wire};
 use super::outputs::{Output, Target};
-use crate::application::{Application, Configuration, Destination, Format, Schema};
+use crate::application::{Application, Configuration, Destination};
+use crate::program::{compile, input_schema};
 
 /// What an application reads, runs and writes.
 pub struct Wiring {
@@ -43,33 +43,19 @@ impl Wiring {
         if input.processor.is_some() {
             return Err("its input goes through a function, which it cannot yet".to_owned());
         }
-        let schema = parse(&input.schema).map_err(|invalid| format!("its input: {invalid}"))?;
-        let names: Vec<String> = input.in_application_streams().collect();
-        let sources = names.iter().map(|name| Source {
-            name: name.clone(),
-            rows: schema.row_type(),
-        });
-        let sources: Vec<Source> = sources.collect();
-        let (mut tables, mut table_schemas) = (Vec::new(), Vec::new());
-        for reference in &configuration.references {
-            let schema = parse(&reference.schema);
+        let schema = input_schema(&input.schema);
+        let schema = schema.map_err(|invalid| format!("its input: {invalid}"))?;
+        let program = compile(configuration).map_err(|invalid| format!("its code: {invalid}"))?;
+        let tables = configuration.references.iter().map(|reference| {
+            let id = program.table(&reference.table);
+            let id = id.ok_or_else(|| format!("its code knows no table {}", reference.table))?;
+            let schema = input_schema(&reference.schema);
             let schema = schema.map_err(|invalid| format!("its reference data: {invalid}"))?;
-            tables.push(Source {
-                name: reference.table.clone(),
-                rows: schema.table_type(),
-            });
-            table_schemas.push(schema);
-        }
-        let program = Program::compile(&configuration.code, &sources, &tables);
-        let program = program.map_err(|invalid| format!("its code: {invalid}"))?;
-        let of_table = |(table, schema): (&Source, InputSchema)| {
-            let id = program.table(&table.name);
-            let id = id.ok_or_else(|| format!("its code knows no table {}", table.name))?;
             Ok::<_, String>((id, schema))
-        };
-        let tables = tables.iter().zip(table_schemas).map(of_table);
+        });
         let tables = tables.collect::<Result<_, _>>()?;
-        let sources = names.iter().map(|name| find(&program, name));
+        let names = input.in_application_streams();
+        let sources = names.map(|name| find(&program, &name));
         let sources = sources.collect::<Result<_, _>>()?;
         let (outputs, wires) = outputs(configuration, &program)?;
         Ok(Self {
@@ -142,36 +128,4 @@ fn find(program: &Program, name: &str) -> Result<StreamId, String> {
     let found = program.stream(name);
     let found = found.or_else(|| program.stream(&name.to_uppercase()));
     found.ok_or_else(|| format!("its code makes no stream {name}"))
-}
-
-fn parse(schema: &Schema) -> Result<InputSchema, Invalid> {
-    InputSchema::from_json(&source_schema(schema).to_string())
-}
-
-/// A schema as the engine takes it.
-fn source_schema(schema: &Schema) -> Value {
-    let (kind, parameters) = match &schema.format {
-        Format::Json { row_path } => {
-            let json = row_path
-                .as_ref()
-                .map(|path| json!({"JSONMappingParameters": {"RecordRowPath": path}}));
-            ("JSON", json)
-        }
-        Format::Csv { delimiters } => {
-            let csv = delimiters.as_ref().map(|(row, column)| {
-                json!({"CSVMappingParameters": {
-                    "RecordRowDelimiter": row, "RecordColumnDelimiter": column,
-                }})
-            });
-            ("CSV", csv)
-        }
-    };
-    let columns = schema.columns.iter().map(|column| {
-        json!({"Name": column.name, "Mapping": column.mapping, "SqlType": column.sql_type})
-    });
-    json!({
-        "RecordFormat": {"RecordFormatType": kind, "MappingParameters": parameters},
-        "RecordEncoding": schema.encoding,
-        "RecordColumns": columns.collect::<Vec<_>>(),
-    })
 }
