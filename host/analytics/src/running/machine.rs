@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use sql::input::{Decoder, InputSchema, Record};
-use sql::output::{CsvRows, JsonRows, error_rows};
+use sql::output::{CsvRows, JsonRows};
 use sql::{
     Batch, FaultKind, FaultedRow, Invalid, Millis, Outcome, Program, Running, StreamId, TableId,
 };
@@ -172,23 +172,14 @@ impl Machine {
         Ok(changes)
     }
 
-    /// Takes up a state that was saved, before the first record. What nobody took is to be removed,
-    /// and which pumps begin with nothing though they had something.
+    /// Takes up a state that was saved, before the first record. The pumps that begin with nothing
+    /// though they had something.
     ///
     /// # Errors
     /// It is no state of a program.
-    pub fn restore(
-        &mut self,
-        rows: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<(Changes, Vec<String>), String> {
-        let mut forgotten = Vec::new();
-        let restored = self.running.restore(rows.into_iter(), &mut forgotten);
-        let restored = restored.map_err(told)?;
-        let mut changes = Changes::default();
-        for key in forgotten {
-            sql::StateWriter::delete(&mut changes, &key);
-        }
-        Ok((changes, restored.changed))
+    pub fn restore(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<String>, String> {
+        let restored = self.running.restore(rows).map_err(told)?;
+        Ok(restored.changed)
     }
 
     /// Bytes that its state holds in memory, about.
@@ -282,26 +273,16 @@ impl Machine {
         let (stream, decoder) = self.filling()?;
         let stream = *stream;
         let batches = decoder.finish().map_err(told)?;
-        self.give_faults(&std::mem::take(faults), out)?;
         let mut outcome = Outcome::default();
+        if !faults.is_empty() {
+            let faults = std::mem::take(faults);
+            self.running.on_faults(faults, &mut outcome).map_err(told)?;
+        }
         for batch in &batches {
             out.counts.rows += batch.rows() as u64;
             let taken = self.running.on_batch(stream, batch, &mut outcome);
             taken.map_err(told)?;
         }
-        self.give(&outcome, out)
-    }
-
-    /// Makes records of what could not be read, for outputs that errors go to.
-    fn give_faults(&mut self, faults: &[FaultedRow], out: &mut Produced) -> Result<(), String> {
-        let mut outcome = Outcome::default();
-        for together in faults.chunk_by(|a, b| a.rowtime == b.rowtime) {
-            let rows = together.iter().map(|fault| ("", fault));
-            let time = together.first().map_or(0, |fault| fault.rowtime);
-            let batch = error_rows(rows, time).map_err(told)?;
-            outcome.rows.push((self.program.error_stream(), batch));
-        }
-        out.counts.faults += faults.len() as u64;
         self.give(&outcome, out)
     }
 

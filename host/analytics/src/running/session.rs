@@ -24,7 +24,7 @@ use super::limits::{COMMIT_PERIOD, IDLE_PERIOD, PRODUCED_BYTES, STOP_TIME_MAX};
 use super::machine::{Machine, Produced};
 use super::place::Place;
 use super::shown::Shown;
-use super::state::{Changes, StateRows, remove_others};
+use super::state::{StateRows, remove_others};
 use super::wiring::Wiring;
 use super::{AtWork, Order, reference};
 use crate::application::{Application, StartPosition};
@@ -73,8 +73,6 @@ pub struct Session {
     memory: StateMemory,
     committing: Committing,
     produced: Produced,
-    /// State that no operator took up, and that goes with the next commit.
-    removals: Changes,
     /// When the first record was taken that is not committed.
     taken_at: Option<Instant>,
     /// The right to have a step in memory.
@@ -127,10 +125,10 @@ impl Session {
         let of_thread = Arc::clone(&wiring);
         let made = on_thread(&ground, &application, move || {
             let mut machine = of_thread.machine(&tables)?;
-            let (removals, began_empty) = machine.restore(state)?;
-            Ok::<_, String>((machine, removals, began_empty))
+            let began_empty = machine.restore(state)?;
+            Ok::<_, String>((machine, began_empty))
         });
-        let (machine, removals, began_empty) = made.await?.map_err(Trouble::Stands)?;
+        let (machine, began_empty) = made.await?.map_err(Trouble::Stands)?;
         let mut memory = StateMemory::none(Arc::clone(&ground));
         memory.is(machine.state_bytes()).map_err(Trouble::Stands)?;
         shown.show(|status| {
@@ -141,7 +139,6 @@ impl Session {
         });
         Ok(Self {
             produced: Produced::nothing(wiring.outputs.len()),
-            removals,
             ground,
             application,
             shown,
@@ -274,8 +271,7 @@ impl Session {
             (machine, saved)
         });
         let (machine, changes) = saved.await?;
-        let mut changes = changes.map_err(Trouble::Stands)?;
-        changes.add_before(std::mem::take(&mut self.removals));
+        let changes = changes.map_err(Trouble::Stands)?;
         let state_bytes = machine.state_bytes();
         self.machine = Some(machine);
         let nothing = Produced::nothing(self.wiring.outputs.len());

@@ -66,14 +66,6 @@ impl Changes {
         self.rows.insert(key.to_vec(), value);
     }
 
-    /// Adds changes that were made before these.
-    pub fn add_before(&mut self, earlier: Self) {
-        self.bytes += earlier.bytes;
-        for (key, value) in earlier.rows {
-            self.rows.entry(key).or_insert(value);
-        }
-    }
-
     /// Bytes that they take in a transaction, or more.
     pub fn bytes(&self) -> usize {
         self.bytes
