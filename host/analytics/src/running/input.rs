@@ -203,14 +203,12 @@ impl Input {
                 let _ = changes.changed().await;
             }));
             poll_fn(|context| {
-                let ready = |wait: &mut Pin<Box<dyn Future<Output = ()> + Send + '_>>| {
-                    wait.as_mut().poll(context).is_ready()
-                };
-                if waits.iter_mut().any(ready) {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+                for wait in &mut waits {
+                    if wait.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(());
+                    }
                 }
+                Poll::Pending
             })
             .await;
         }

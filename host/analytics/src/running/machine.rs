@@ -60,7 +60,6 @@ pub struct Wire {
 
 /// A program at work.
 pub struct Machine {
-    program: Arc<Program>,
     running: Running,
     /// One for each stream that records become rows of.
     decoders: Vec<(StreamId, Decoder)>,
@@ -113,7 +112,6 @@ impl Machine {
         });
         let wires = wires.collect::<Result<_, Invalid>>().map_err(told)?;
         Ok(Self {
-            program: Arc::clone(program),
             running: Running::new(Arc::clone(program)).map_err(told)?,
             decoders,
             filling: 0,
@@ -145,7 +143,7 @@ impl Machine {
             let found = shards.binary_search_by_key(&taken.shard, |shard| shard.id);
             let shard = found.ok().and_then(|place| shards.get(place));
             let shard = shard.ok_or_else(|| format!("internal: no shard {}", taken.shard))?;
-            self.take_frame(taken, shard, (&mut faults, out))?;
+            self.take_frame(taken, shard, (&mut faults, &mut *out))?;
         }
         self.flush(&mut faults, out)
     }
@@ -209,7 +207,7 @@ impl Machine {
             }
             let number = shard.numbering.record(position, taken.frame.arrival);
             let number = number.to_string();
-            let told = Record {
+            let record = Record {
                 data: stored.data,
                 rowtime,
                 arrival,
@@ -218,7 +216,7 @@ impl Machine {
                 shard_id: &shard_id,
             };
             let Some(aggregate) = Aggregate::open(stored.data) else {
-                self.take_record(&told, (faults, out))?;
+                self.take_record(&record, (&mut *faults, &mut *out))?;
                 continue;
             };
             let (keys, hash_keys) = (aggregate.partition_keys(), aggregate.hash_keys());
@@ -229,12 +227,12 @@ impl Machine {
                     .hash_key
                     .and_then(|place| hash_keys.get(place).copied());
                 if belongs(shard.range, key, hash_key) {
-                    let record = Record {
+                    let user = Record {
                         data: user.data,
                         partition_key: key,
-                        ..told
+                        ..record
                     };
-                    self.take_record(&record, (faults, out))?;
+                    self.take_record(&user, (&mut *faults, &mut *out))?;
                 }
             }
         }

@@ -233,7 +233,9 @@ impl Session {
         let mut produced = std::mem::take(&mut self.produced);
         let worked = on_thread(&self.ground, &self.application, move || {
             let mut worked = machine.take(&gathered.frames, &shards, &mut produced);
-            if let (Ok(()), Some(time)) = (&worked, gathered.time) {
+            if worked.is_ok()
+                && let Some(time) = gathered.time
+            {
                 worked = machine.pass(time, &mut produced);
             }
             (machine, produced, worked)
