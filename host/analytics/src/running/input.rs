@@ -155,11 +155,6 @@ impl Input {
         lost - std::mem::replace(&mut self.lost, lost)
     }
 
-    /// When the oldest record arrived that waits in memory.
-    pub fn time(&self) -> Timestamp {
-        self.merge.time()
-    }
-
     /// What comes next, within the bytes of a step; nothing if no record is known to be the next.
     ///
     /// # Errors
