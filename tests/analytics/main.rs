@@ -39,3 +39,4 @@ mod stop_application;
 mod tag_resource;
 mod untag_resource;
 mod update_application;
+mod working;

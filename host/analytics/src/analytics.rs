@@ -12,11 +12,12 @@ use tokio::task::JoinHandle;
 use types::Clock;
 use wasm::GuestThreads;
 
+use crate::arn::ApplicationArn;
 use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
 use crate::limits::COMPILATIONS_MAX;
 use crate::rows;
-use crate::running::{Applications, WorkLimits};
+use crate::running::{Applications, Status, WorkLimits};
 
 /// Why the service did not start.
 #[derive(Clone, Debug)]
@@ -89,6 +90,11 @@ impl Analytics {
             compilations: Semaphore::new(COMPILATIONS_MAX),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
         }))
+    }
+
+    /// What all applications show of their work that were started since the server was.
+    pub fn statuses(&self) -> Vec<(ApplicationArn, Status)> {
+        self.running.statuses()
     }
 
     /// Ends all applications after what they have begun. They go on after the next start.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use analytics::Analytics;
+use analytics::{Analytics, WorkLimits};
 use consumers::Consumers;
 use delivery::objects::{LocalObjects, Objects, S3Objects};
 use delivery::{Delivery, Foundations, Secrets};
@@ -132,7 +132,8 @@ pub async fn start(
         threads: Arc::clone(&threads),
     };
     let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
-    let analytics = open_analytics(&engine, &clock, &streams, (&delivery, objects)).await?;
+    let parts = (&delivery, objects, &threads);
+    let analytics = open_analytics(&engine, &clock, &streams, parts).await?;
     let granting = Granting::new(grants, Arc::clone(&consumers), secrets, &config);
     let deployers = deployers(&config);
     let (skew_max, metrics_token) = (config.clock_skew_max, config.metrics_token);
@@ -241,13 +242,15 @@ async fn open_analytics(
     engine: &Arc<dyn Engine>,
     clock: &Arc<dyn Clock>,
     streams: &Arc<Streams>,
-    (delivery, objects): (&Arc<Delivery>, Arc<dyn Objects>),
+    (delivery, objects, threads): (&Arc<Delivery>, Arc<dyn Objects>, &Arc<GuestThreads>),
 ) -> Result<Arc<Analytics>, StartError> {
     let opened = Analytics::open(analytics::Foundations {
         engine: Arc::clone(engine),
         clock: Arc::clone(clock),
         streams: Arc::clone(streams),
         delivery: Arc::clone(delivery),
+        threads: Arc::clone(threads),
+        work_limits: WorkLimits::default(),
         objects,
     });
     opened.await.map_err(StartError::Analytics)

@@ -124,6 +124,7 @@ impl Observed {
             shares: &self.threads.shares(),
             applications: &services.consumers.statuses(Owner::Anybody),
             application_work: services.consumers.work(),
+            analytics: &services.analytics.statuses(),
             now,
             in_flight_bytes: self.budget.bytes(),
             subscriptions: services.streams.subscriptions(),

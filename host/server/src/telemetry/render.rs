@@ -1,6 +1,7 @@
 //! The counts as text, in the format of Prometheus
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+mod analytics;
 mod applications;
 mod components;
 mod plugins;
@@ -11,6 +12,8 @@ mod work;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::analytics::Status;
+use ::analytics::arn::ApplicationArn;
 use ::streams::counts::Measured;
 use consumers::status::ApplicationStatus;
 use delivery::DeliveryStatus;
@@ -43,6 +46,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) applications: &'a [ApplicationStatus],
     /// What they hold: bytes, of how many, batches that wait, and instances.
     pub(crate) application_work: (u64, u64, usize, usize),
+    /// All applications of SQL that were started.
+    pub(crate) analytics: &'a [(ApplicationArn, Status)],
     /// The time.
     pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
@@ -100,6 +105,7 @@ impl Telemetry {
         shares::calls(&mut out, surroundings.plugins);
         applications::applications(&mut out, surroundings.applications);
         applications::work(&mut out, surroundings.application_work);
+        analytics::analytics(&mut out, surroundings.analytics, surroundings.now);
         out.push_str(surroundings.custom);
         counter(
             &mut out,
@@ -350,6 +356,7 @@ mod tests {
             shares: &wasm::CpuSharesShown::default(),
             applications: &[],
             application_work: (0, 0, 0, 0),
+            analytics: &[],
             custom: "",
             now: Timestamp(0),
             in_flight_bytes: 3,

@@ -1,7 +1,7 @@
 //! The counts of applications of SQL, by CloudWatch's names where it has one.
 
-use analytics::Status;
-use analytics::arn::ApplicationArn;
+use ::analytics::arn::ApplicationArn;
+use ::analytics::{AtWork, Status};
 use types::Timestamp;
 
 use super::{head, line};
@@ -98,7 +98,7 @@ const READINGS: [(&str, &str, &str, Reading); 16] = [
         "analytics_running",
         "gauge",
         "1 while it works, else 0.",
-        |it, _| u64::from(it.at_work == analytics::AtWork::Running),
+        |it, _| u64::from(it.at_work == AtWork::Running),
     ),
     (
         "analytics_stuck",
