@@ -52,8 +52,6 @@ pub struct Foundations {
     pub objects: Arc<dyn Objects>,
     /// The threads that rows are worked on with, in turns with plugins.
     pub threads: Arc<GuestThreads>,
-    /// How much memory applications may take.
-    pub work_limits: WorkLimits,
 }
 
 /// All applications of SQL of one server.
@@ -75,7 +73,7 @@ impl Analytics {
     pub async fn open(ground: Foundations) -> Result<Arc<Self>, OpenError> {
         let loaded = rows::load(&*ground.engine).await?;
         let directory = Arc::new(Directory::default());
-        let running = Arc::new(Applications::new(ground.clone(), ground.work_limits));
+        let running = Arc::new(Applications::new(ground.clone(), WorkLimits::default()));
         let (catalog, task) = CatalogTask::new(
             (Arc::clone(&ground.engine), Arc::clone(&ground.clock)),
             Arc::clone(&directory),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use analytics::{Analytics, WorkLimits};
+use analytics::Analytics;
 use consumers::Consumers;
 use delivery::objects::{LocalObjects, Objects, S3Objects};
 use delivery::{Delivery, Foundations, Secrets};
@@ -250,7 +250,6 @@ async fn open_analytics(
         streams: Arc::clone(streams),
         delivery: Arc::clone(delivery),
         threads: Arc::clone(threads),
-        work_limits: WorkLimits::default(),
         objects,
     });
     opened.await.map_err(StartError::Analytics)

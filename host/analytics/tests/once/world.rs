@@ -232,7 +232,6 @@ impl World {
             delivery: delivery.clone(),
             objects,
             threads,
-            work_limits,
         };
         let applications = Applications::new(foundations.clone(), work_limits);
         Self {
