@@ -51,7 +51,8 @@ fn passing(start: u64, at: StartPosition) -> Arc<Application> {
 
 async fn world() -> World {
     let world = World::open(Ground::new()).await;
-    world.make_stream(SOURCE, 2).await;
+    // With several shards the clock would have to go on: see `crashes`.
+    world.make_stream(SOURCE, 1).await;
     world.make_stream(COUNTED, 1).await;
     world.make_stream(PASSED, 1).await;
     world
@@ -146,6 +147,8 @@ async fn queries_that_did_not_change_keep_their_windows_when_others_do() {
     let mut changed = application(COUNTING_AND_PASSING, &outputs, StartPosition::TrimHorizon);
     changed.version = 2;
     world.applications.update(Arc::new(changed));
+    let running = |status: &analytics::Status| status.at_work == AtWork::Running;
+    world.until_status("to change", running).await;
     world.put(&all[20..]).await;
     until_taken(&world, 40).await;
     ten_seconds_pass(&world);

@@ -181,6 +181,7 @@ pub fn application(code: &str, outputs: &[(&str, &str)], at: StartPosition) -> A
             outputs: outputs.collect(),
             ..Configuration::default()
         },
+        is_of_version_2: false,
         tags: BTreeMap::new(),
         start: Start {
             number: 1,
