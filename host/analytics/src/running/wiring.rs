@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::arn::DeliveryStreamArn;
-use sql::input::schema::InputSchema;
+use sql::input::InputSchema;
 use sql::{Program, StreamId, TableId};
 use types::StreamArn;
 
