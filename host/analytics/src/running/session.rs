@@ -15,7 +15,7 @@ use streams::Source;
 use streams::turns::AccountTurn;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use types::{AccountId, StreamArn};
+use types::AccountId;
 
 use super::commit::Committing;
 use super::ground::{Ground, StateMemory};

@@ -70,11 +70,6 @@ impl Changes {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
-
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 }
 
 /// The first row of a value.

@@ -21,15 +21,13 @@ use serde_json::{Value, json};
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
 use store::{Engine, LogId, Position, Records, Version};
-use streams::{Options as StreamsOptions, Streams};
+use streams::{Options as StreamsOptions, Source, Streams};
 use tempfile::TempDir;
 use types::{AccountId, Caller, ManualClock, Region, StreamArn, StreamName, Timestamp};
 use wasm::{GuestThreadLimits, GuestThreads, Plugins};
 use wire::{Answer, ApiError, Call, Codec};
 
 pub const NOON: Timestamp = Timestamp(1_700_000_000_000);
-/// Questions whether something has come to be, at most.
-const QUESTIONS_MAX: usize = 1_000_000;
 /// How long anything may take that is waited for.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// The stream that is read.
@@ -41,9 +39,9 @@ pub struct Ground {
     pub disk: SimulatedDisk,
     pub clock: Arc<ManualClock>,
     pub throttle: bool,
-    plugins: Arc<Plugins>,
+    pub plugins: Arc<Plugins>,
     /// Where objects and plugins would lie.
-    directory: Arc<TempDir>,
+    pub directory: Arc<TempDir>,
 }
 
 impl Ground {
@@ -266,7 +264,7 @@ impl World {
             // One that is being made was asked for before the crash.
             let _ = streams::ops::create_stream::handle(&self.streams, call(&input)).await;
         }
-        self.until_active(name).await;
+        self.until_source(name, |_| true).await;
     }
 
     /// Deletes a stream.
@@ -281,16 +279,18 @@ impl World {
         .await;
     }
 
-    async fn until_active(&self, name: &str) {
-        for _ in 0..QUESTIONS_MAX {
-            let asked = call(&json!({ "StreamName": name }));
-            let summary = streams::ops::describe_stream_summary::handle(&self.streams, asked).await;
-            if read(summary)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
-                return;
+    /// Waits until a stream is there, as wanted.
+    async fn until_source(&self, name: &str, is_such: impl Fn(&Source) -> bool) {
+        in_time("to be as wanted", async {
+            while !self
+                .streams
+                .source(&arn(name))
+                .is_some_and(|it| is_such(&it))
+            {
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
-        panic!("{name} does not become ACTIVE");
+        })
+        .await;
     }
 
     /// Puts records into the source: each a number, which is its key as well, and a word.
@@ -320,7 +320,8 @@ impl World {
         });
         // One that is on its way was asked for before the crash.
         let _ = streams::ops::split_shard::handle(&self.streams, call(&input)).await;
-        self.until_active(SOURCE).await;
+        self.until_source(SOURCE, |source| source.shards[0].is_closed)
+            .await;
     }
 
     /// The logs of a stream's shards.
