@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use millrace_tests::{Client, Service};
+use base64_simd::STANDARD;
+use millrace_tests::{Client, Service, base64};
 use serde_json::{Value, json};
 
 use crate::ground::{
@@ -23,7 +24,7 @@ GROUP BY "TICKER", STEP("SOURCE_SQL_STREAM_001".ROWTIME BY INTERVAL '10' SECOND)
 
 async fn put(client: &Client, ticker: &str, price: f64) {
     let row = json!({"ticker": ticker, "price": price});
-    client.put("ticks", &row.to_string()).await;
+    client.put("ticks", &base64(&row.to_string())).await;
 }
 
 /// The rows of a stream once there are so many.
@@ -34,7 +35,10 @@ async fn rows(client: &Client, stream: &str, count: usize) -> Vec<Value> {
             assert_eq!(rows.len(), count, "{rows:?}");
             let rows = rows.iter();
             return rows
-                .map(|row| serde_json::from_str(row.trim_end()).unwrap())
+                .map(|row| {
+                    let row = STANDARD.decode_to_vec(row).unwrap();
+                    serde_json::from_slice(row.trim_ascii_end()).unwrap()
+                })
                 .collect();
         }
     }
@@ -124,7 +128,7 @@ async fn records_that_are_no_rows_come_out_of_the_stream_of_errors() {
         .call("CreateApplication", model.creation(NAME, parts))
         .await;
     caller.start().await;
-    caller.client.put("ticks", "this is no JSON").await;
+    caller.client.put("ticks", &base64("this is no JSON")).await;
     put(&caller.client, "AMZN", 1.0).await;
     rows(&caller.client, "prices", 1).await;
     let found = rows(&caller.client, "errors", 1).await;
