@@ -2,6 +2,7 @@
 on the usual port is no hindrance."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -11,12 +12,13 @@ import unittest
 from pathlib import Path
 
 from deliveries import ROLE, wait_until
-from server import REPOSITORY, Server
+from server import PROGRAM, REPOSITORY, Server
 
 PORT = "127.0.0.1:4567"
 STREAMS = "## Five minutes"
 DELIVERY = "## Into objects, through a component"
 ROWS = "## Rows of Parquet and ORC files"
+SQL = "## Continuous SQL"
 
 
 def blocks(heading):
@@ -104,6 +106,20 @@ class Readme(unittest.TestCase):
             self.addCleanup(server.stop)
             before = exports("".join(text for _, text in blocks(STREAMS)))
             self.walk_on(server, rest, before)
+
+    def test_the_walk_through_continuous_sql_does_what_it_says(self):
+        [(_, commands), (_, said)] = blocks(SQL)
+        environment = os.environ | {"PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}"}
+        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
+            ended = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", commands],
+                env=environment,
+                cwd=directory,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        self.assertEqual((ended.stdout, ended.stderr, ended.returncode), (said, "", 0))
 
     def create(self, server, members):
         """A delivery stream is made with these members of its S3 destination."""
