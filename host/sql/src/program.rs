@@ -271,4 +271,6 @@ fn already_there(name: &str) -> Invalid {
 }
 
 #[cfg(test)]
+mod running_tests;
+#[cfg(test)]
 mod tests;
