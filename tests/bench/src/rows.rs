@@ -5,7 +5,7 @@ use crate::report::Line;
 use crate::{
     Failure, application_swap, applications, bare, bare_append, ceiling, deliveries, end_to_end,
     engine, engine_reads, fanout, hostile, http, idle, idle_deliveries, languages, machine,
-    many_plugins, partitions, reader, reshard, restart, rollback, shards, split_pause, swap, tail,
+    many_plugins, partitions, reader, reshard, restart, rollback, shards, split_pause, sql, swap, tail,
     transforms, unavoidable, versions,
 };
 
@@ -273,6 +273,11 @@ pub const ROWS: &[Row] = &[
         "delivery_transform_gzip",
         "a backlog through a plugin into compressed objects",
         deliveries::transform_gzip,
+    ),
+    row(
+        "sql",
+        "continuous queries over records of JSON, on one thread, without a log",
+        sql::run,
     ),
     row(
         "application",
