@@ -127,7 +127,7 @@ const QUERIES: [Query; 7] = [
 pub fn run(_bench: &Bench) -> Result<Vec<Line>, Failure> {
     let events = Events::new(EVENTS)?;
     let schema: SourceSchema = serde_json::from_str(SCHEMA)?;
-    let schema = InputSchema::new(&schema)?;
+    let schema = InputSchema::parse(&schema)?;
     let mut lines = vec![decode(&events, &schema)?];
     for query in &QUERIES {
         let mut work = Work::new(query.program, &schema)?;

@@ -54,7 +54,7 @@ struct Trial {
 impl Trial {
     fn new(code: &str) -> Self {
         let schema: SourceSchema = serde_json::from_str(SCHEMA).unwrap();
-        let schema = InputSchema::new(&schema).unwrap();
+        let schema = InputSchema::parse(&schema).unwrap();
         let source = Source {
             name: SOURCE.to_owned(),
             rows: schema.row_type(),

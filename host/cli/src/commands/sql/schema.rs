@@ -13,7 +13,7 @@ pub(super) fn read(path: &Path) -> Result<InputSchema, String> {
     let text = std::fs::read(path).map_err(|error| format!("read {place}: {error}"))?;
     let schema: SourceSchema =
         serde_json::from_slice(&text).map_err(|error| format!("{place} is no schema: {error}"))?;
-    InputSchema::new(&schema).map_err(|invalid| format!("{place} is no schema: {invalid}"))
+    InputSchema::parse(&schema).map_err(|invalid| format!("{place} is no schema: {invalid}"))
 }
 
 /// The schema that records follow.
@@ -30,5 +30,5 @@ pub(super) fn discovered(records: &[Vec<u8>]) -> Result<InputSchema, String> {
         };
         format!("the records do not tell their columns ({why}): --schema FILE does")
     })?;
-    InputSchema::new(&found.schema).map_err(|invalid| invalid.to_string())
+    InputSchema::parse(&found.schema).map_err(|invalid| invalid.to_string())
 }
