@@ -39,6 +39,10 @@ pub struct CreateStream {
     pub columns: Vec<ColumnDefinition>,
     /// `WATERMARK FOR column AS expression`.
     pub watermark: Option<Watermark>,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "said in a program, and of no effect")
+    )]
     pub description: Option<String>,
 }
 
@@ -61,6 +65,10 @@ pub struct CreatePump {
     pub or_replace: bool,
     /// False after `STOPPED`.
     pub started: bool,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "said in a program, and of no effect")
+    )]
     pub description: Option<String>,
     /// The stream that rows are inserted into.
     pub target: Name,
@@ -132,6 +140,10 @@ pub struct OrderBy {
 #[derive(Clone, Debug)]
 pub struct Select {
     /// `SELECT STREAM`.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "said in a program, and of no effect")
+    )]
     pub stream: bool,
     pub distinct: bool,
     pub items: Vec<SelectItem>,

@@ -32,14 +32,17 @@ impl Batch {
         Self { columns, rows }
     }
 
+    /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
+    /// All columns, `ROWTIME` first.
     pub fn columns(&self) -> &[ArrayRef] {
         &self.columns
     }
 
+    /// A column by its number.
     pub fn column(&self, index: usize) -> &ArrayRef {
         &self.columns[index]
     }

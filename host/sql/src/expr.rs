@@ -40,9 +40,6 @@ enum Node {
 
 /// A function of the values of a row.
 pub trait Scalar: fmt::Debug + Send + Sync {
-    /// As messages call it.
-    fn name(&self) -> &str;
-
     /// Whether it notes faults. What does not is computed for all rows, also where a condition
     /// before it has decided already.
     fn can_fail(&self) -> bool {

@@ -5,7 +5,9 @@ use std::fmt;
 /// A place in the text of a program, counted from 1. A column counts characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
+    /// The line.
     pub line: u32,
+    /// The character in it.
     pub column: u32,
 }
 
@@ -14,6 +16,7 @@ pub struct Place {
 pub struct Invalid {
     /// Where it is wrong, if one place is.
     pub at: Option<Place>,
+    /// What is wrong, in words.
     pub message: String,
 }
 
@@ -95,12 +98,14 @@ impl FaultKind {
 /// A row that is taken out of its query and becomes one of the error stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// Of what kind it is.
     pub kind: FaultKind,
     /// What happened, in words; the error stream shows its first 4,096 characters.
     pub message: String,
 }
 
 impl Fault {
+    /// A fault of a kind, in words.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self {
             kind,

@@ -31,7 +31,9 @@ mod tests;
 
 pub(crate) use cast::{assign, cast};
 pub(crate) use literal::literal;
-pub(crate) use operators::{binary, equal};
+pub(crate) use operators::binary;
+#[cfg(test)]
+pub(crate) use operators::equal;
 pub(crate) use types::common_type;
 
 use arguments::{one, two};

@@ -60,7 +60,9 @@ pub trait Operator: Send {
 /// Takes the rows of an operator's state. Keys are the operator's own; the caller puts its name
 /// before them.
 pub trait StateWriter {
+    /// The row of a key is this from now on.
     fn put(&mut self, key: &[u8], value: &[u8]);
+    /// There is no row of a key any more.
     fn delete(&mut self, key: &[u8]);
 }
 
@@ -78,6 +80,7 @@ pub struct Out {
 /// A row that goes to the error stream.
 #[derive(Debug, Clone)]
 pub struct FaultedRow {
+    /// What went wrong with it.
     pub fault: Fault,
     /// Its `ROWTIME`.
     pub rowtime: Millis,

@@ -283,8 +283,6 @@ pub struct GroupRank {
     pub descending: bool,
     /// Rows leave in the order of their rank, the greatest one first.
     pub output_descending: bool,
-    /// Milliseconds without a row after which a group is answered though no later row came.
-    pub idle: Millis,
     /// Rows of a group that are answered, at most; 0: all.
     pub rows_max: u64,
 }

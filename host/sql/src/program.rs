@@ -27,7 +27,9 @@ pub const RESULT: &str = "RESULT";
 /// A stream of input or a table of reference data, by the name that the program reads it with.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// Its name, as it is kept.
     pub name: String,
+    /// What its rows look like.
     pub rows: RowType,
     /// How many of the last columns `*` leaves out: what is known of records besides their data.
     pub hidden: usize,
@@ -36,7 +38,9 @@ pub struct Source {
 /// A stream within the application.
 #[derive(Clone, Debug)]
 pub struct InStream {
+    /// Its name, as it is kept.
     pub name: String,
+    /// What its rows look like.
     pub rows: RowType,
 }
 

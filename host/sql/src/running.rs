@@ -162,14 +162,6 @@ impl RunningQuery {
         Ok(name)
     }
 
-    /// The streams that it reads.
-    pub fn streams(&self) -> Vec<StreamId> {
-        let mut streams: Vec<StreamId> = self.feeds.iter().map(|(stream, _)| *stream).collect();
-        streams.sort_unstable();
-        streams.dedup();
-        streams
-    }
-
     /// Hands over all rows of a table of reference data: before the first row of a stream, and
     /// again whenever they are others.
     ///

@@ -11,30 +11,45 @@ use arrow_schema::{DataType, TimeUnit};
 /// all times milliseconds. The narrower ranges are checked where a value becomes one of the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SqlType {
+    /// True or false.
     Boolean,
+    /// 8 bits.
     TinyInt,
+    /// 16 bits.
     SmallInt,
+    /// 32 bits.
     Integer,
+    /// 64 bits.
     BigInt,
     /// Kept as a double; written with the digits of a 32-bit number.
     Real,
+    /// A 64-bit floating-point number.
     Double,
     /// At most 38 digits, of which `scale` stand behind the point.
     Decimal {
+        /// Digits in all.
         precision: u8,
+        /// Digits behind the point.
         scale: u8,
     },
     /// Padded with spaces to its length, in characters.
     Char {
+        /// In characters, or bytes.
         length: u32,
     },
+    /// Of at most so many characters.
     Varchar {
+        /// In characters, or bytes.
         length: u32,
     },
+    /// Of so many bytes.
     Binary {
+        /// In characters, or bytes.
         length: u32,
     },
+    /// Of at most so many bytes.
     Varbinary {
+        /// In characters, or bytes.
         length: u32,
     },
     /// Days since 1970-01-01.
@@ -72,6 +87,7 @@ impl SqlType {
     /// The longest text that a type without a length of its own gets.
     pub const TEXT: Self = Self::Varchar { length: 65_535 };
 
+    /// The kind of its values.
     pub fn family(self) -> Family {
         match self {
             Self::Boolean => Family::Boolean,
@@ -109,6 +125,7 @@ impl SqlType {
         }
     }
 
+    /// A whole number, a decimal or a floating-point one.
     pub fn is_number(self) -> bool {
         matches!(
             self.family(),
@@ -155,6 +172,7 @@ impl fmt::Display for SqlType {
 pub struct Column {
     /// As it is kept: capitals, unless it was written in quotes.
     pub name: String,
+    /// Of its values.
     pub ty: SqlType,
 }
 

@@ -275,7 +275,8 @@ fn group_rank(arguments: &Constants<'_>, mut columns: Vec<Column>) -> Made {
     let rank = arguments.text(1, "the name of the rank")?.to_owned();
     let descending = direction(arguments.text(2, "'asc' or 'desc'")?)?;
     let output_descending = direction(arguments.text(3, "'asc' or 'desc'")?)?;
-    let idle = arguments.whole(4, "the idle time in milliseconds", 0..=IDLE_MS_MAX, None)?;
+    // Time alone tells that a group is over, and never later than this would.
+    arguments.whole(4, "the idle time in milliseconds", 0..=IDLE_MS_MAX, None)?;
     let rows_max = arguments.whole(5, "the number of rows", 0..=RANKED_ROWS_MAX, None)?;
     // The rank stands where the cursor has a column of that name, or behind all others.
     let rank = match column_of(&columns, &rank) {
@@ -293,7 +294,6 @@ fn group_rank(arguments: &Constants<'_>, mut columns: Vec<Column>) -> Made {
         rank,
         descending,
         output_descending,
-        idle: Millis::try_from(idle).map_err(|_| Invalid::new("the idle time is too long"))?,
         rows_max,
     });
     Ok((function, columns))

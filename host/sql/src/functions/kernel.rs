@@ -44,10 +44,6 @@ impl<F> Scalar for Strict<F>
 where
     F: Fn(&Inputs<'_>, &mut RowFaults) -> Result<ArrayRef, Invalid> + Send + Sync,
 {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn can_fail(&self) -> bool {
         self.can_fail
     }

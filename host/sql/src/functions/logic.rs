@@ -39,14 +39,6 @@ enum Question {
 }
 
 impl Scalar for Question {
-    fn name(&self) -> &str {
-        match self {
-            Self::IsNull => "IS NULL",
-            Self::IsNotNull => "IS NOT NULL",
-            Self::Is { .. } => "IS",
-        }
-    }
-
     fn can_fail(&self) -> bool {
         false
     }

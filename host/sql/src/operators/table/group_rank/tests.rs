@@ -20,7 +20,6 @@ fn function() -> GroupRank {
         rank: 3,
         descending: true,
         output_descending: false,
-        idle: 0,
         rows_max: 0,
     }
 }
