@@ -7,7 +7,7 @@ import subprocess
 
 COLUMNS = [
     ("ID", "BIGINT", "$.id"),
-    ("AT", "BIGINT", "$.at"),
+    ("TS", "BIGINT", "$.ts"),
     ("K", "VARCHAR(8)", "$.k"),
     ("V", "INTEGER", "$.v"),
     ("D", "DOUBLE", "$.d"),
@@ -29,7 +29,7 @@ def schema(columns):
     }
 
 
-def run(directory, program, records, columns=COLUMNS, arrival="AT"):
+def run(directory, program, records, columns=COLUMNS, arrival="TS"):
     """The rows that a program makes of records, as objects in their order, and what it complained of."""
     paths = {name: os.path.join(directory, name) for name in ("app.sql", "in", "out", "schema")}
     with open(paths["app.sql"], "w") as file:

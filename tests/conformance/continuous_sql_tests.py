@@ -23,7 +23,7 @@ def records(chance, count):
         made.append(
             {
                 "id": number,
-                "at": at,
+                "ts": at,
                 "k": chance.choice(["a", "b", "c", "d", None]),
                 "v": chance.choice([None, chance.randint(-9, 9), chance.randint(-10**6, 10**6)]),
                 "d": chance.choice([None, chance.uniform(-5, 5), chance.randint(-4, 4) / 4]),
@@ -151,7 +151,7 @@ def tumbling(asked):
         f" GROUP BY k, STEP(input.ROWTIME BY INTERVAL '{seconds}' SECOND){having}"
     )
     theirs = (
-        f"SELECT {listed(values)} FROM input WHERE {where} GROUP BY k, at // {seconds * 1000}{having}"
+        f"SELECT {listed(values)} FROM input WHERE {where} GROUP BY k, ts // {seconds * 1000}{having}"
     )
     return Question(ours, theirs, len(values))
 
@@ -165,8 +165,8 @@ def hopping(asked):
         f" INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND)) GROUP BY k, window_start, window_end"
     )
     theirs = (
-        f"SELECT {listed(values)} FROM (SELECT *, unnest(range(at // {slide * 1000} -"
-        f" {size // slide - 1}, at // {slide * 1000} + 1)) AS w FROM input) GROUP BY k, w"
+        f"SELECT {listed(values)} FROM (SELECT *, unnest(range(ts // {slide * 1000} -"
+        f" {size // slide - 1}, ts // {slide * 1000} + 1)) AS w FROM input) GROUP BY k, w"
     )
     return Question(ours, theirs, len(values))
 
@@ -179,8 +179,8 @@ def session(asked):
         f" INTERVAL '{gap}' SECOND)) GROUP BY k, window_start, window_end"
     )
     theirs = (
-        f"SELECT {listed(values)} FROM (SELECT *, sum(fresh) OVER (PARTITION BY k ORDER BY at) AS w"
-        f" FROM (SELECT *, CASE WHEN at - lag(at) OVER (PARTITION BY k ORDER BY at) < {gap * 1000}"
+        f"SELECT {listed(values)} FROM (SELECT *, sum(fresh) OVER (PARTITION BY k ORDER BY ts) AS w"
+        f" FROM (SELECT *, CASE WHEN ts - lag(ts) OVER (PARTITION BY k ORDER BY ts) < {gap * 1000}"
         f" THEN 0 ELSE 1 END AS fresh FROM input)) GROUP BY k, w"
     )
     return Question(ours, theirs, len(values))
@@ -191,7 +191,7 @@ def sliding_rows(asked):
     calls = ["COUNT(*)", f"SUM({asked.whole(1)})", f"MIN({asked.whole(1)})", f"MAX({asked.text(1)})"]
     frame = f"ROWS {rows} PRECEDING"
     ours = ["id", *(over(call, frame) for call in calls)]
-    theirs = ["id", *(over(call, f"ORDER BY at {frame}") for call in calls)]
+    theirs = ["id", *(over(call, f"ORDER BY ts {frame}") for call in calls)]
     return Question(
         f"SELECT STREAM {listed(ours)} FROM input",
         f"SELECT {listed(theirs)} FROM input",
@@ -208,7 +208,7 @@ def sliding_range(asked):
         "id",
         *(over(call, f"RANGE INTERVAL '{seconds}' SECOND PRECEDING") for call in calls),
     ]
-    theirs = ["id", *(over(call, f"ORDER BY at {frame}") for call in calls)]
+    theirs = ["id", *(over(call, f"ORDER BY ts {frame}") for call in calls)]
     return Question(
         f"SELECT STREAM {listed(ours)} FROM input",
         f"SELECT {listed(theirs)} FROM input",
@@ -226,7 +226,7 @@ def join(asked):
     )
     theirs = (
         f"SELECT a.id AS c0, b.id AS c1, a.v + b.d AS c2 FROM input AS a {kind} input AS b"
-        f" ON a.k = b.k AND b.at <= a.at AND b.at > a.at - {seconds * 1000}{more}"
+        f" ON a.k = b.k AND b.ts <= a.ts AND b.ts > a.ts - {seconds * 1000}{more}"
     )
     return Question(ours, theirs, 3)
 
@@ -243,7 +243,7 @@ def two_steps(asked):
     )
     # A group of the first step has the time of its end.
     theirs = (
-        "SELECT k AS c0, SUM(n) AS c1, MAX(total) AS c2 FROM (SELECT k, at // 5000 AS w,"
+        "SELECT k AS c0, SUM(n) AS c1, MAX(total) AS c2 FROM (SELECT k, ts // 5000 AS w,"
         " count(*) AS n, sum(v) AS total FROM input GROUP BY k, w)"
         f" GROUP BY k, (w + 1) * 5 // {second}"
     )
@@ -280,7 +280,7 @@ class ContinuousSqlTest(unittest.TestCase):
                 if number % 20 == 0:
                     made = records(chance, chance.choice([0, 1, 40, 300]))
                     connection.execute(
-                        "CREATE OR REPLACE TABLE input (id BIGINT, at BIGINT, k VARCHAR,"
+                        "CREATE OR REPLACE TABLE input (id BIGINT, ts BIGINT, k VARCHAR,"
                         " v BIGINT, d DOUBLE, s VARCHAR)"
                     )
                     if made:

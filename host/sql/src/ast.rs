@@ -21,7 +21,6 @@ pub enum Statement {
     AlterPump {
         names: Vec<Name>,
         started: bool,
-        at: Place,
     },
     Drop {
         kind: DropKind,
@@ -163,13 +162,12 @@ pub struct Select {
 pub struct Stagger {
     pub partition_by: Vec<Expression>,
     pub range: Expression,
-    pub at: Place,
 }
 
 #[derive(Clone, Debug)]
 pub enum SelectItem {
     /// `*`, or `alias.*`.
-    All { of: Option<Name>, at: Place },
+    All { of: Option<Name> },
     Expression {
         expression: Expression,
         alias: Option<Name>,

@@ -39,6 +39,8 @@ pub struct Readable {
     pub watermark: Option<(usize, Millis)>,
     /// How many of the last columns `*` leaves out.
     pub hidden: usize,
+    /// The columns that are never null.
+    pub required: Vec<usize>,
 }
 
 /// A table of reference data that queries may join.

@@ -2,6 +2,7 @@
 
 mod merge;
 mod order;
+mod required;
 mod running;
 mod statements;
 
@@ -221,6 +222,7 @@ impl Draft {
             rows: rows.clone(),
             watermark,
             hidden: 0,
+            required: Vec::new(),
         };
         self.readable.insert(name.clone(), readable);
         self.streams.push(InStream { name, rows });
@@ -237,7 +239,7 @@ impl Draft {
             Statement::CreateStream(create) => self.create_stream(create),
             Statement::CreatePump(create) => self.create_pump(create),
             Statement::CreateFunction(create) => self.create_function(create),
-            Statement::AlterPump { names, started, .. } => self.alter_pumps(names, *started),
+            Statement::AlterPump { names, started } => self.alter_pumps(names, *started),
             Statement::Drop {
                 kind,
                 name,

@@ -90,12 +90,7 @@ fn person(out: &mut Vec<u8>, id: u64, random: &mut Random) -> Result<(), Failure
     Ok(())
 }
 
-fn auction(
-    out: &mut Vec<u8>,
-    id: u64,
-    persons: u64,
-    random: &mut Random,
-) -> Result<(), Failure> {
+fn auction(out: &mut Vec<u8>, id: u64, persons: u64, random: &mut Random) -> Result<(), Failure> {
     let seller = lately(random, persons);
     let category = 10 + random.number() % 5;
     let reserve = random.number() % 10_000;

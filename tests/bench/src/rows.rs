@@ -5,8 +5,8 @@ use crate::report::Line;
 use crate::{
     Failure, application_swap, applications, bare, bare_append, ceiling, deliveries, end_to_end,
     engine, engine_reads, fanout, hostile, http, idle, idle_deliveries, languages, machine,
-    many_plugins, partitions, reader, reshard, restart, rollback, shards, split_pause, sql, swap, tail,
-    transforms, unavoidable, versions,
+    many_plugins, partitions, reader, reshard, restart, rollback, shards, split_pause, sql, swap,
+    tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.

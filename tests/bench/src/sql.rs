@@ -159,7 +159,11 @@ fn decode(events: &Events, schema: &InputSchema) -> Result<Line, Failure> {
     for (data, at) in events.each() {
         decoder.decode(&record(data, at)?, &mut Vec::new())?;
         if decoder.is_full() {
-            rows += decoder.finish()?.iter().map(sql::Batch::rows).sum::<usize>();
+            rows += decoder
+                .finish()?
+                .iter()
+                .map(sql::Batch::rows)
+                .sum::<usize>();
         }
     }
     let cpu = own_cpu().saturating_sub(before);

@@ -55,11 +55,7 @@ const OWNED: &[Owned] = &[
         rule: "only the S3 client of delivery, the calls of plugins and the command dial out",
     },
     Owned {
-        words: &[
-            "parquet::arrow",
-            "parquet::file",
-            "parquet::basic",
-        ],
+        words: &["parquet::arrow", "parquet::file", "parquet::basic"],
         owners: &["host/formats/"],
         about: HOST,
         rule: "only formats names the crate of Parquet",

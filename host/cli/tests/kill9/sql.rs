@@ -129,9 +129,7 @@ fn create(connection: &mut Connection) {
             "KinesisStreamsOutput": {"ResourceARN": arn(stream), "RoleARN": role},
         })
     };
-    let column = |name: &str, sql_type: &str| {
-        json!({"Name": name, "Mapping": format!("$.{name}"), "SqlType": sql_type})
-    };
+    let column = |name: &str, sql_type: &str| json!({"Name": name, "Mapping": format!("$.{name}"), "SqlType": sql_type});
     let application = json!({
         "ApplicationName": "counts",
         "ApplicationCode": CODE,

@@ -45,7 +45,7 @@ pub enum Listed<'a> {
 
 pub fn listed(items: &[SelectItem]) -> impl Iterator<Item = Listed<'_>> {
     items.iter().map(|item| match item {
-        SelectItem::All { of, .. } => Listed::All { of: of.as_ref() },
+        SelectItem::All { of } => Listed::All { of: of.as_ref() },
         SelectItem::Expression { expression, alias } => Listed::One {
             expression,
             alias: alias.as_ref(),

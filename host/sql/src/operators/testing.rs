@@ -211,10 +211,6 @@ pub fn unlucky(argument: Expr) -> Expr {
     struct Unlucky;
 
     impl Scalar for Unlucky {
-        fn name(&self) -> &'static str {
-            "UNLUCKY"
-        }
-
         fn evaluate(
             &self,
             arguments: &Arguments<'_>,

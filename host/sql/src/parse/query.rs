@@ -160,15 +160,14 @@ impl Parser {
     }
 
     fn select_item(&mut self) -> Result<SelectItem, Invalid> {
-        let at = self.place();
         if self.take_symbol("*") {
-            return Ok(SelectItem::All { of: None, at });
+            return Ok(SelectItem::All { of: None });
         }
         if self.is_name_at(0) && self.is_symbol_at(1, ".") && self.is_symbol_at(2, "*") {
             let of = Some(self.name("a name")?);
             self.symbol(".")?;
             self.symbol("*")?;
-            return Ok(SelectItem::All { of, at });
+            return Ok(SelectItem::All { of });
         }
         let expression = self.expression()?;
         let alias = if self.take_word("AS") || self.is_name_at(0) {
@@ -181,7 +180,6 @@ impl Parser {
 
     /// `WINDOWED BY STAGGER (PARTITION BY … RANGE INTERVAL …)`, if it is there.
     fn stagger(&mut self) -> Result<Option<Stagger>, Invalid> {
-        let at = self.place();
         if !self.take_word("WINDOWED") {
             return Ok(None);
         }
@@ -198,7 +196,6 @@ impl Parser {
         Ok(Some(Stagger {
             partition_by,
             range,
-            at,
         }))
     }
 

@@ -11,13 +11,12 @@ use crate::ty::SqlType;
 
 impl Parser {
     pub(super) fn statement(&mut self) -> Result<Statement, Invalid> {
-        let at = self.place();
         if self.take_word("CREATE") {
             return self.create();
         }
         if self.take_word("ALTER") {
             self.word("PUMP")?;
-            return self.alter_pump(at);
+            return self.alter_pump();
         }
         if self.take_word("DROP") {
             return self.drop();
@@ -209,7 +208,7 @@ impl Parser {
     }
 
     /// `a, b START`; without names all pumps. A pump may itself be called `START`.
-    fn alter_pump(&mut self, at: Place) -> Result<Statement, Invalid> {
+    fn alter_pump(&mut self) -> Result<Statement, Invalid> {
         let ended = matches!(self.peek_at(1), Token::End | Token::Symbol(";"));
         let names = if ended || self.take_symbol("*") || self.take_word("ALL") {
             Vec::new()
@@ -220,7 +219,7 @@ impl Parser {
         if !started && !self.take_word("STOP") {
             return Err(self.unexpected("START or STOP"));
         }
-        Ok(Statement::AlterPump { names, started, at })
+        Ok(Statement::AlterPump { names, started })
     }
 
     fn drop(&mut self) -> Result<Statement, Invalid> {

@@ -85,7 +85,9 @@ impl Trial {
         decoder.decode(&record, &mut faults).unwrap();
         let mut out = Outcome::default();
         for batch in decoder.finish().unwrap() {
-            self.running.on_batch(self.source, &batch, &mut out).unwrap();
+            self.running
+                .on_batch(self.source, &batch, &mut out)
+                .unwrap();
         }
         self.running.on_faults(faults, &mut out).unwrap();
         self.take(out);
@@ -109,7 +111,8 @@ impl Trial {
             encoded.unwrap();
         }
         for (pump, row) in out.faults {
-            self.faults.push(format!("{pump} {}", row.fault.kind.name()));
+            self.faults
+                .push(format!("{pump} {}", row.fault.kind.name()));
         }
     }
 
@@ -139,7 +142,10 @@ fn a_second_query_takes_the_rows_of_the_first() {
     trial.time(119_999);
     assert_eq!(trial.rows_of("SUMS").len(), 2);
     trial.time(120_000);
-    assert_eq!(trial.rows_of("LARGE").last(), Some(&r#"{"K":"a","TOTAL":12}"#));
+    assert_eq!(
+        trial.rows_of("LARGE").last(),
+        Some(&r#"{"K":"a","TOTAL":12}"#)
+    );
 }
 
 #[test]
@@ -200,7 +206,10 @@ fn a_changed_window_begins_anew_and_says_so_and_leaves_nothing_behind() {
     after.running.save(&mut kept).unwrap();
     // What is left is the latest time of each stream, and nothing of a window.
     let mut fresh = Trial::new(&changed);
-    assert_eq!(fresh.running.restore(kept.0).unwrap().changed, Vec::<String>::new());
+    assert_eq!(
+        fresh.running.restore(kept.0).unwrap().changed,
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -231,6 +240,19 @@ fn a_row_that_fails_is_in_the_stream_of_errors_and_its_neighbours_go_on() {
         ]
     );
     assert_eq!(trial.faults.len(), 3);
+}
+
+#[test]
+fn a_column_that_is_not_null_takes_no_null() {
+    let mut trial = Trial::new(
+        "CREATE STREAM full_rows (k VARCHAR(8) NOT NULL, v INTEGER);
+         CREATE PUMP p AS INSERT INTO full_rows SELECT STREAM k, v FROM source_sql_stream_001;",
+    );
+    trial.put(1_000, &row("a", "null"));
+    trial.put(2_000, r#"{"k":null,"v":1}"#);
+    trial.put(3_000, r#"{"v":2}"#);
+    assert_eq!(trial.rows_of("FULL_ROWS"), [r#"{"K":"a","V":null}"#]);
+    assert_eq!(trial.faults, ["P COERCION_ERROR", "P COERCION_ERROR"]);
 }
 
 #[test]

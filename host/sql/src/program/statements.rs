@@ -1,5 +1,6 @@
 //! What each statement does to a program.
 
+use super::required::required;
 use super::{Draft, Pump, RESULT, already_there};
 use crate::ast::{
     BinaryOperator, CreateFunction, CreatePump, CreateStream, DropKind, Expression, ExpressionKind,
@@ -50,9 +51,14 @@ impl Draft {
         if create.or_replace && self.is_own(&name) {
             self.remove_stream(&create.name)?;
         }
-        self.add_stream(name, rows, watermark)
-            .map(|_| ())
-            .map_err(|invalid| invalid.or_at(at))
+        self.add_stream(name.clone(), rows, watermark)
+            .map_err(|invalid| invalid.or_at(at))?;
+        if let Some(readable) = self.readable.get_mut(&name) {
+            let columns = create.columns.iter().enumerate();
+            let required = columns.filter(|(_, column)| column.not_null);
+            readable.required = required.map(|(index, _)| index + 1).collect();
+        }
+        Ok(())
     }
 
     /// Whether a stream was made by the program itself.
@@ -104,6 +110,7 @@ impl Draft {
             ));
         };
         let (id, rows) = (target.id, target.rows.clone());
+        let required = target.required.clone();
         if !self.is_own(&create.target.text) {
             return Err(Invalid::at(
                 create.target.at,
@@ -111,7 +118,7 @@ impl Draft {
             ));
         }
         let bound = self.binder().query(&create.query)?;
-        let plan = inserted(bound, &rows, &create.columns)
+        let plan = inserted(bound, (&rows, &required), &create.columns)
             .map_err(|invalid| invalid.or_at(create.target.at))?;
         self.add_pump(name.text.clone(), id, plan, create.started, name.at);
         Ok(())
@@ -226,7 +233,11 @@ impl Draft {
 }
 
 /// The rows of a query as a stream takes them.
-fn inserted(bound: Bound, target: &RowType, names: &[Name]) -> Result<Plan, Invalid> {
+fn inserted(
+    bound: Bound,
+    (target, not_null): (&RowType, &[usize]),
+    names: &[Name],
+) -> Result<Plan, Invalid> {
     let wanted = match names {
         [] => target.declared().len(),
         names => names.len(),
@@ -262,10 +273,14 @@ fn inserted(bound: Bound, target: &RowType, names: &[Name]) -> Result<Plan, Inva
             return Err(Invalid::new(format!("'{}' is named twice", to.name)));
         }
     }
-    let columns = target.columns().iter().zip(values);
-    let values = columns.map(|(column, value)| match value {
-        Some(value) => value,
-        None => Expr::literal(Value::Null, column.ty),
+    let columns = target.columns().iter().zip(values).enumerate();
+    let values = columns.map(|(index, (column, value))| {
+        let value = value.unwrap_or_else(|| Expr::literal(Value::Null, column.ty));
+        if not_null.contains(&index) {
+            required(value, &column.name)
+        } else {
+            value
+        }
     });
     let values = values.collect();
     let rows = target.clone();

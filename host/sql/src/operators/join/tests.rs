@@ -534,10 +534,6 @@ fn is_not_zero(number: Expr) -> Expr {
     struct IsNotZero;
 
     impl crate::expr::Scalar for IsNotZero {
-        fn name(&self) -> &'static str {
-            "IS_NOT_ZERO"
-        }
-
         fn evaluate(
             &self,
             arguments: &crate::expr::Arguments<'_>,

@@ -13,7 +13,7 @@ pub fn statement(statement: &Statement) -> String {
         Statement::CreateStream(stream) => create_stream(stream),
         Statement::CreatePump(pump) => create_pump(pump),
         Statement::CreateFunction(function) => create_function(function),
-        Statement::AlterPump { names, started, .. } => {
+        Statement::AlterPump { names, started } => {
             let names = if names.is_empty() {
                 "ALL".to_owned()
             } else {
@@ -122,8 +122,8 @@ fn select(select: &Select) -> String {
     out.push_str(flag(select.stream, " STREAM"));
     out.push_str(flag(select.distinct, " DISTINCT"));
     let items = list(&select.items, |item| match item {
-        SelectItem::All { of: None, .. } => "*".to_owned(),
-        SelectItem::All { of: Some(of), .. } => format!("{}.*", name(of)),
+        SelectItem::All { of: None } => "*".to_owned(),
+        SelectItem::All { of: Some(of) } => format!("{}.*", name(of)),
         SelectItem::Expression {
             expression: value,
             alias,
