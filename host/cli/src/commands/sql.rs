@@ -17,7 +17,7 @@ pub(crate) struct SqlArgs {
     #[command(subcommand)]
     command: Option<SqlCommand>,
     #[command(flatten)]
-    query: Option<live::LiveArgs>,
+    query: live::LiveArgs,
 }
 
 #[derive(Subcommand)]
@@ -31,14 +31,10 @@ enum SqlCommand {
 
 impl SqlArgs {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        match (self.command, self.query) {
-            (Some(SqlCommand::Test(args)), _) => test::run(&args),
-            (Some(SqlCommand::App(command)), _) => command.run().await,
-            (None, Some(args)) => live::run(&args).await,
-            (None, None) => Err(Failure::Unable(
-                "a query is needed, or one of the commands that `millrace sql --help` lists"
-                    .to_owned(),
-            )),
+        match self.command {
+            Some(SqlCommand::Test(args)) => test::run(&args),
+            Some(SqlCommand::App(command)) => command.run().await,
+            None => live::run(&self.query).await,
         }
     }
 }

@@ -29,11 +29,11 @@ const RECORDS_MAX: usize = 8_192;
 #[derive(Args)]
 pub(crate) struct LiveArgs {
     /// The query, or a program that ends with one: SELECT STREAM … FROM the stream
-    #[arg(value_name = "QUERY")]
-    query: String,
+    #[arg(value_name = "QUERY", requires = "stream")]
+    query: Option<String>,
     /// The stream that is read; the query knows it by its name, and as SOURCE_SQL_STREAM_001
     #[arg(long, value_name = "NAME")]
-    stream: String,
+    stream: Option<String>,
     /// Where to begin in every shard, as `stream tail` takes it
     #[arg(
         long, visible_alias = "from", value_name = "WHEN", value_parser = Since::parse,
@@ -63,16 +63,27 @@ enum Format {
 }
 
 pub(crate) async fn run(args: &LiveArgs) -> Result<(), Failure> {
+    let (Some(query), Some(stream)) = (&args.query, &args.stream) else {
+        return Err(Failure::Unable(
+            "a query and the --stream that it reads are needed, or one of the commands that \
+             `millrace sql --help` lists"
+                .to_owned(),
+        ));
+    };
     let begin = args.since.begin(SystemClock.now())?;
     tokio::select! {
-        ended = follow(args, begin) => ended,
+        ended = follow(args, (query, stream), begin) => ended,
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }
 
-async fn follow(args: &LiveArgs, begin: Begin) -> Result<(), Failure> {
+async fn follow(
+    args: &LiveArgs,
+    (query, stream): (&str, &str),
+    begin: Begin,
+) -> Result<(), Failure> {
     let target = args.target.target()?.into();
-    let mut tail = Tail::begin(target, begin, &args.stream).await?;
+    let mut tail = Tail::begin(target, begin, stream).await?;
     let mut first = Vec::new();
     let schema = match &args.schema {
         Some(path) => schema::read(path).map_err(Failure::Unable)?,
@@ -87,28 +98,28 @@ async fn follow(args: &LiveArgs, begin: Begin) -> Result<(), Failure> {
         }
     };
     let fed = Fed::new(&Code {
-        text: &args.query,
-        source: &args.stream,
+        text: query,
+        source: stream,
         schema: &schema,
     });
     let fed = fed.map_err(Failure::Unable)?;
     let wanted = fed.output(None).map_err(Failure::Unable)?;
     let rows = fed.program().rows(wanted).clone();
     let mut printing = Printing::new(args.format, &rows, args.count)?;
-    let mut query = Query { fed, wanted };
-    query.take(&first, &mut printing)?;
+    let mut running = Query { fed, wanted };
+    running.take(&first, &mut printing)?;
     while printing.left != Some(0) {
         let mut lines = Vec::new();
         match timeout(QUIET, tail.next(&mut lines, RECORDS_MAX)).await {
             Err(_) => {
                 output::check_reader()?;
-                query.time_passes(&mut printing)?;
+                running.time_passes(&mut printing)?;
             }
             Ok(next) => {
                 if next?.is_none() {
-                    return query.end(&mut printing);
+                    return running.end(&mut printing);
                 }
-                query.take(&lines, &mut printing)?;
+                running.take(&lines, &mut printing)?;
             }
         }
     }
@@ -218,7 +229,10 @@ impl Printing {
                 }
                 *left = left.map(|left| left - 1);
                 lines.extend_from_slice(row);
-                lines.push(b'\n');
+                // A record of CSV ends its line itself.
+                if !row.ends_with(b"\n") {
+                    lines.push(b'\n');
+                }
             };
             let encoded = match &mut self.encoder {
                 Encoder::Json(rows) => rows.encode(&batch, &mut line),

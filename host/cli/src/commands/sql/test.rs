@@ -213,6 +213,8 @@ impl Arrivals {
         };
         let column = place(&|known| known == name);
         let column = column.or_else(|| place(&|known| known.eq_ignore_ascii_case(name)));
+        // What a schema that is discovered calls a member whose name is a word of SQL.
+        let column = column.or_else(|| place(&|known| known == format!("COL_{name}")));
         let column = column.ok_or_else(|| format!("the records have no column '{name}'"))?;
         let decoder = Decoder::new(schema, &[column]).map_err(|invalid| invalid.to_string())?;
         Ok(Self::Column {
