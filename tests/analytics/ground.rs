@@ -254,8 +254,8 @@ pub fn changing(version: u64, members: Value) -> Value {
     input
 }
 
-/// A server with the streams `ticks` and `prices`, and an application of [`NAME`] that reads the one
-/// and puts to the other.
+/// A server with the streams `ticks` and `prices`, and an application of [`NAME`] that reads the
+/// one and puts to the other.
 pub async fn with_application(model: Model) -> (Service, Caller) {
     let (service, caller) = with_streams(model).await;
     let parts = (

@@ -30,7 +30,7 @@ def schema(columns):
 
 
 def run(directory, program, records, columns=COLUMNS, arrival="TS"):
-    """The rows that a program makes of records, as objects in their order, and what it complained of."""
+    """The rows that a program makes of records, in their order, and what it complained of."""
     paths = {name: os.path.join(directory, name) for name in ("app.sql", "in", "out", "schema")}
     with open(paths["app.sql"], "w") as file:
         file.write(program)
@@ -61,4 +61,4 @@ def comparable(value):
 def rows_of(rows):
     """Rows in an order that does not depend on how they came."""
     rows = [tuple(comparable(value) for value in row) for row in rows]
-    return sorted(rows, key=lambda row: [(value is None, str(type(value)), str(value)) for value in row])
+    return sorted(rows, key=lambda row: [(str(type(value)), str(value)) for value in row])

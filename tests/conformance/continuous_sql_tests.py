@@ -151,7 +151,8 @@ def tumbling(asked):
         f" GROUP BY k, STEP(input.ROWTIME BY INTERVAL '{seconds}' SECOND){having}"
     )
     theirs = (
-        f"SELECT {listed(values)} FROM input WHERE {where} GROUP BY k, ts // {seconds * 1000}{having}"
+        f"SELECT {listed(values)} FROM input WHERE {where}"
+        f" GROUP BY k, ts // {seconds * 1000}{having}"
     )
     return Question(ours, theirs, len(values))
 
@@ -162,7 +163,8 @@ def hopping(asked):
     values = ["k", *asked.aggregates()]
     ours = (
         f"SELECT STREAM {listed(values)} FROM TABLE(HOP(TABLE input, DESCRIPTOR(ROWTIME),"
-        f" INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND)) GROUP BY k, window_start, window_end"
+        f" INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND))"
+        " GROUP BY k, window_start, window_end"
     )
     theirs = (
         f"SELECT {listed(values)} FROM (SELECT *, unnest(range(ts // {slide * 1000} -"
@@ -188,7 +190,8 @@ def session(asked):
 
 def sliding_rows(asked):
     rows = asked.chance.choice([0, 1, 3, 20])
-    calls = ["COUNT(*)", f"SUM({asked.whole(1)})", f"MIN({asked.whole(1)})", f"MAX({asked.text(1)})"]
+    whole = asked.whole(1)
+    calls = ["COUNT(*)", f"SUM({whole})", f"MIN({asked.whole(1)})", f"MAX({asked.text(1)})"]
     frame = f"ROWS {rows} PRECEDING"
     ours = ["id", *(over(call, frame) for call in calls)]
     theirs = ["id", *(over(call, f"ORDER BY ts {frame}") for call in calls)]
@@ -201,7 +204,8 @@ def sliding_rows(asked):
 
 def sliding_range(asked):
     seconds = asked.chance.choice([1, 10, 100])
-    calls = ["COUNT(*)", f"SUM({asked.whole(1)})", f"MAX({asked.whole(1)})", f"AVG({asked.number(1)})"]
+    whole = asked.whole(1)
+    calls = ["COUNT(*)", f"SUM({whole})", f"MAX({asked.whole(1)})", f"AVG({asked.number(1)})"]
     # What is just as old as the interval is not in it.
     frame = f"RANGE BETWEEN {seconds * 1000 - 1} PRECEDING AND CURRENT ROW"
     ours = [

@@ -1,8 +1,8 @@
 //! Applications at work: the handle that the catalog starts, changes and stops them with.
 //!
 //! `session` is one application from when it begins until it is stopped or changed; `input` reads
-//! its stream's shards, `merge` puts their records in order, `machine` is its program, `outputs` are
-//! where rows go, and `commit` makes records, `state` and `place` durable in one transaction.
+//! its stream's shards, `merge` puts their records in order, `machine` is its program, `outputs`
+//! are where rows go, and `commit` makes records, `state` and `place` durable in one transaction.
 
 mod commit;
 mod ground;

@@ -66,9 +66,9 @@ impl PutRates {
         fits
     }
 
-    /// Takes records of so many bytes in all in at once, however many they are, unless something is
-    /// still owed: then it answers how long that is, and changes nothing. What is more than a second
-    /// allows is owed from then on.
+    /// Takes records of so many bytes in all in at once, however many they are, unless something
+    /// is still owed: then it answers how long that is, and changes nothing. What is more than a
+    /// second allows is owed from then on.
     ///
     /// # Errors
     /// Something is owed.

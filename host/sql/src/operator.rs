@@ -29,8 +29,8 @@ pub trait Operator: Send {
         Some(time)
     }
 
-    /// Takes all rows of a table of reference data, in place of those it had. An operator that reads
-    /// a table gets it before its first row; the others leave it.
+    /// Takes all rows of a table of reference data, in place of those it had. An operator that
+    /// reads a table gets it before its first row; the others leave it.
     ///
     /// # Errors
     ///

@@ -165,8 +165,8 @@ pub enum Frame {
     Range(Millis),
 }
 
-/// Rows of two sides that match. Its rows are: `ROWTIME` (the later one of both), all columns of the
-/// left side with its `ROWTIME`, all of the right side with its.
+/// Rows of two sides that match. Its rows are: `ROWTIME` (the later one of both), all columns of
+/// the left side with its `ROWTIME`, all of the right side with its.
 #[derive(Clone, Debug)]
 pub struct Join {
     pub left: JoinSide,
@@ -197,8 +197,8 @@ pub enum JoinInput {
 /// Which rows of a side a row of the other side meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinWindow {
-    /// Only one that comes at that moment: of the same `ROWTIME` if the other side has a `Range`, or
-    /// else the one that comes while the others are there.
+    /// Only one that comes at that moment: of the same `ROWTIME` if the other side has a `Range`,
+    /// or else the one that comes while the others are there.
     None,
     /// Rows whose `ROWTIME` is less than so far around the other row's, or the same.
     Range {

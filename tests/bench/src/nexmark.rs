@@ -1,5 +1,5 @@
-//! Events of an auction house, as the Nexmark benchmark has them: of fifty one is a new person, three
-//! are new auctions and the others bids.
+//! Events of an auction house, as the Nexmark benchmark has them: of fifty one is a new person,
+//! three are new auctions and the others bids.
 
 use std::io::Write;
 

@@ -1,3 +1,5 @@
+//! Records of several shards in the order of their arrival, and times that nothing goes before.
+
 use std::collections::VecDeque;
 
 use store::BodyBuilder;

@@ -46,8 +46,8 @@ impl Bucket {
     }
 }
 
-/// What is rounded, and to multiples of how long, if windows of that length begin at multiples of it
-/// since 1970.
+/// What is rounded, and to multiples of how long, if windows of that length begin at multiples of
+/// it since 1970.
 pub fn rounded(expression: &Expression) -> Option<(&Expression, Millis)> {
     match &expression.kind {
         ExpressionKind::Round {

@@ -64,8 +64,8 @@ impl LookupJoin {
         };
         if table_outer {
             return Err(Invalid::new(
-                "an outer join cannot give the rows of a table that nothing matches, since a stream \
-                 does not end",
+                "an outer join cannot give the rows of a table that nothing matches, since a \
+                 stream does not end",
             ));
         }
         let JoinInput::Table(table_id, _) = &table.input else {
