@@ -8,7 +8,8 @@ use arrow_schema::{DataType, TimeUnit};
 /// A type of the dialect, as declared or inferred.
 ///
 /// How values lie in memory is told by [`SqlType::arrow`]: all whole numbers are 64 bits wide
-/// there, all times milliseconds. The narrower ranges are checked where a value becomes one of the type.
+/// there, all times milliseconds. The narrower ranges are checked where a value becomes one of the
+/// type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SqlType {
     /// True or false.

@@ -129,7 +129,10 @@ fn create(connection: &mut Connection) {
             "KinesisStreamsOutput": {"ResourceARN": arn(stream), "RoleARN": role},
         })
     };
-    let column = |name: &str, sql_type: &str| json!({"Name": name, "Mapping": format!("$.{name}"), "SqlType": sql_type});
+    let column = |name: &str, sql_type: &str| {
+        let mapping = format!("$.{name}");
+        json!({"Name": name, "Mapping": mapping, "SqlType": sql_type})
+    };
     let application = json!({
         "ApplicationName": "counts",
         "ApplicationCode": CODE,

@@ -215,8 +215,8 @@ impl CatalogTask {
 
     /// When the shards of a round are closed and others take their place: after all that they hold
     /// has arrived, and all that they promised, and after they were opened, though the clock was
-    /// set back meanwhile. So a shard is never taken for older than its records or than its parents, and at any moment each hash
-    /// key is in one.
+    /// set back meanwhile. So a shard is never taken for older than its records or than its
+    /// parents, and at any moment each hash key is in one.
     fn moment(
         &self,
         stream: &Stream,
