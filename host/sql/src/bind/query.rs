@@ -65,7 +65,7 @@ impl Binder<'_> {
     }
 
     fn select(&self, select: &Select, order_by: &[OrderBy]) -> Result<Bound, Invalid> {
-        let mut related = self.from_where(select)?;
+        let mut related = self.source_rows(select)?;
         let is_grouped = !select.group_by.is_empty()
             || select.stagger.is_some()
             || related.window.is_some()
@@ -92,7 +92,7 @@ impl Binder<'_> {
 
     /// The rows of FROM that WHERE lets through. What says how two relations without ON go together
     /// becomes part of their join.
-    fn from_where(&self, select: &Select) -> Result<Related, Invalid> {
+    fn source_rows(&self, select: &Select) -> Result<Related, Invalid> {
         let Some(from) = &select.from else {
             return Err(Invalid::at(select.at, "a query of a stream needs FROM"));
         };

@@ -15,7 +15,7 @@ pub fn merged(origins: Vec<Vec<Batch>>) -> Vec<(usize, Batch)> {
     }
     let mut pieces = Vec::new();
     loop {
-        let next = |batches: &VecDeque<Batch>| batches.front().map(|batch| first(batch));
+        let next = |batches: &VecDeque<Batch>| batches.front().map(first);
         let mut heads: Vec<(Millis, usize)> = waiting
             .iter()
             .enumerate()

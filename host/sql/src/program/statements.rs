@@ -10,9 +10,9 @@ use crate::batch::Millis;
 use crate::bind::{Bound, UserFunction, constant_interval};
 use crate::cell::Value;
 use crate::expr::Expr;
-use crate::fault::{Invalid, Place};
+use crate::fault::Invalid;
 use crate::functions;
-use crate::plan::{Plan, Step, StreamId};
+use crate::plan::{Plan, Step};
 use crate::ty::{Column, ROWTIME, RowType, SqlType};
 
 /// Columns of a stream, at most: as many as an input may have.
@@ -120,20 +120,15 @@ impl Draft {
         let bound = self.binder().query(&create.query)?;
         let plan = inserted(bound, (&rows, &required), &create.columns)
             .map_err(|invalid| invalid.or_at(create.target.at))?;
-        self.add_pump(name.text.clone(), id, plan, create.started, name.at);
-        Ok(())
-    }
-
-    fn add_pump(&mut self, name: String, target: StreamId, plan: Plan, started: bool, at: Place) {
-        let reads = plan.streams();
         self.pumps.push(Pump {
-            name,
-            target,
+            name: name.text.clone(),
+            target: id,
+            reads: plan.streams(),
             plan,
-            reads,
-            started,
-            at,
+            started: create.started,
+            at: name.at,
         });
+        Ok(())
     }
 
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Result<(), Invalid> {
@@ -227,7 +222,14 @@ impl Draft {
             .add_stream(RESULT.to_owned(), rows, None)
             .map_err(|invalid| invalid.or_at(query.at))?;
         self.result = Some(id);
-        self.add_pump(RESULT.to_owned(), id, bound.plan, true, query.at);
+        self.pumps.push(Pump {
+            name: RESULT.to_owned(),
+            target: id,
+            reads: bound.plan.streams(),
+            plan: bound.plan,
+            started: true,
+            at: query.at,
+        });
         Ok(())
     }
 }
