@@ -71,11 +71,11 @@ impl Events {
 
 /// One of the last so many.
 fn lately(random: &mut Random, last: u64) -> u64 {
-    last.saturating_sub(random.below(LATELY.min(last.max(1))))
+    last.saturating_sub(random.number() % LATELY.min(last.max(1)))
 }
 
 fn one_of<'a>(random: &mut Random, texts: &[&'a str]) -> Result<&'a str, Failure> {
-    let number = usize::try_from((random.number() % (texts.len() as u64)))?;
+    let number = usize::try_from(random.number() % (texts.len() as u64))?;
     Ok(texts[number])
 }
 

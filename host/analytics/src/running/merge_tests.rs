@@ -218,7 +218,7 @@ fn the_order_does_not_depend_on_how_the_logs_were_read() {
                 let all = arrivals[wanted.shard.0 as usize].iter().copied();
                 let there: VecDeque<u64> = all.take_while(|arrival| *arrival < now).collect();
                 let from = usize::try_from(wanted.from.0).unwrap();
-                let count = (1 + next(3)) as usize;
+                let count = usize::try_from(1 + next(3)).unwrap();
                 let read: Vec<u64> = there.iter().skip(from).take(count).copied().collect();
                 if read.is_empty() {
                     promise(&mut merge, wanted.shard.0, (there.len() as u64, now), false);

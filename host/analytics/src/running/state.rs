@@ -22,6 +22,9 @@ use super::place::removal_of;
 use crate::application::ApplicationId;
 use crate::tables::{STATES, state_range};
 
+/// The key of a row and what it is from now on; None: it is no more.
+pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
+
 /// Bytes of a key that lies in the key of its row: with what is before it that is less than the
 /// 1,024 bytes of a row's key.
 const KEY_BYTES_MAX: usize = 960;
@@ -149,10 +152,7 @@ impl StateRows {
     ///
     /// # Errors
     /// When a key is longer than any may be.
-    pub fn rows_of(
-        &mut self,
-        changes: Changes,
-    ) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+    pub fn rows_of(&mut self, changes: Changes) -> Result<Vec<RowChange>, StoreError> {
         let mut rows = Vec::with_capacity(changes.rows.len());
         for (key, value) in changes.rows {
             if key.len() > STATE_KEY_BYTES_MAX {
