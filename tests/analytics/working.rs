@@ -24,7 +24,7 @@ GROUP BY "TICKER", STEP("SOURCE_SQL_STREAM_001".ROWTIME BY INTERVAL '10' SECOND)
 
 async fn put(client: &Client, ticker: &str, price: f64) {
     let row = json!({"ticker": ticker, "price": price});
-    client.put("ticks", &base64(&row.to_string())).await;
+    client.put("ticks", &base64(row.to_string())).await;
 }
 
 /// The rows of a stream once there are so many.
