@@ -65,6 +65,9 @@ pub struct Start {
     pub number: u64,
     /// Where each input begins, by its id.
     pub positions: Vec<(String, StartPosition)>,
+    /// When it was asked for, in milliseconds since 1970: what counts as now for those that begin
+    /// with what comes, however late the work begins.
+    pub asked_at_ms: u64,
 }
 
 /// Where an input begins (model, InputStartingPosition).

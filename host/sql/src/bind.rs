@@ -20,6 +20,7 @@ use std::collections::HashMap;
 
 use crate::ast::Name;
 use crate::batch::Millis;
+use crate::expr::Expr;
 use crate::fault::{Invalid, Place};
 use crate::plan::{Plan, StreamId, TableId};
 use crate::ty::{ROWTIME, RowType};
@@ -29,6 +30,16 @@ pub use self::window::interval as constant_interval;
 
 /// How deep queries may lie in each other.
 const DEPTH_MAX: usize = 32;
+
+/// Expressions in one, after functions were put where they are called. Several forms use an operand
+/// more than once, so that some hundred characters could come to more than there is memory for.
+const EXPRESSION_NODES_MAX: usize = 20_000;
+
+/// Expressions that lie in each other after that.
+const EXPRESSION_DEPTH_MAX: usize = 500;
+
+/// Expressions that are made for one program, those that are not kept included.
+const PROGRAM_NODES_MAX: usize = 3_000_000;
 
 /// A stream that queries may read.
 #[derive(Clone, Debug)]
@@ -55,6 +66,8 @@ pub struct Binder<'a> {
     pub streams: &'a HashMap<String, Readable>,
     pub tables: &'a HashMap<String, Joinable>,
     pub functions: &'a HashMap<String, UserFunction>,
+    /// Expressions that were made for the program so far.
+    made: &'a Cell<usize>,
     depth: Cell<usize>,
     calls: Cell<usize>,
 }
@@ -75,14 +88,42 @@ impl<'a> Binder<'a> {
         streams: &'a HashMap<String, Readable>,
         tables: &'a HashMap<String, Joinable>,
         functions: &'a HashMap<String, UserFunction>,
+        made: &'a Cell<usize>,
     ) -> Self {
         Self {
             streams,
             tables,
             functions,
+            made,
             depth: Cell::new(0),
             calls: Cell::new(0),
         }
+    }
+
+    /// Lets an expression through that is not too much for a program.
+    fn counted(&self, expr: Expr, at: Place) -> Result<Expr, Invalid> {
+        let made = self.made.get().saturating_add(expr.size());
+        self.made.set(made);
+        if expr.size() > EXPRESSION_NODES_MAX
+            || expr.depth() > EXPRESSION_DEPTH_MAX
+            || made > PROGRAM_NODES_MAX
+        {
+            return Err(Invalid::at(
+                at,
+                "the expression is too large, with what stands for the functions in it",
+            ));
+        }
+        Ok(expr)
+    }
+
+    /// Whether so many more expressions may be made.
+    fn room_for(&self, more: usize) -> Result<(), Invalid> {
+        if more > EXPRESSION_NODES_MAX {
+            return Err(Invalid::new(
+                "the expression is too large, with what stands for the functions in it",
+            ));
+        }
+        Ok(())
     }
 
     /// Does something one query deeper.

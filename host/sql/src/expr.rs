@@ -14,10 +14,24 @@ use crate::ty::SqlType;
 pub(crate) use self::evaluate::of_arrow;
 
 /// An expression with the type of its values.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Expr {
     node: Node,
     ty: SqlType,
+    /// How many expressions are in it, itself included.
+    size: usize,
+    /// How many of them lie in each other.
+    depth: usize,
+}
+
+/// What it is, without what follows from that: steps are told apart by this text.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expr")
+            .field("node", &self.node)
+            .field("ty", &self.ty)
+            .finish()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -71,14 +85,12 @@ pub struct Arguments<'a> {
 impl Expr {
     /// The value of a column.
     pub fn column(index: usize, ty: SqlType) -> Self {
-        let node = Node::Column(index);
-        Self { node, ty }
+        Self::new(Node::Column(index), ty)
     }
 
     /// The same value for every row.
     pub fn literal(value: Value, ty: SqlType) -> Self {
-        let node = Node::Literal(value);
-        Self { node, ty }
+        Self::new(Node::Literal(value), ty)
     }
 
     /// A function of other values.
@@ -87,21 +99,19 @@ impl Expr {
             function,
             arguments,
         };
-        Self { node, ty }
+        Self::new(node, ty)
     }
 
     /// Both are true. Both are booleans.
     pub fn and(left: Self, right: Self) -> Self {
         let node = Node::And(Box::new(left), Box::new(right));
-        let ty = SqlType::Boolean;
-        Self { node, ty }
+        Self::new(node, SqlType::Boolean)
     }
 
     /// One of them is true. Both are booleans.
     pub fn or(left: Self, right: Self) -> Self {
         let node = Node::Or(Box::new(left), Box::new(right));
-        let ty = SqlType::Boolean;
-        Self { node, ty }
+        Self::new(node, SqlType::Boolean)
     }
 
     /// The value of the first branch whose condition is true. All values are of type `ty`.
@@ -111,7 +121,32 @@ impl Expr {
             branches,
             otherwise,
         };
-        Self { node, ty }
+        Self::new(node, ty)
+    }
+
+    fn new(node: Node, ty: SqlType) -> Self {
+        let (mut size, mut depth) = (1_usize, 0);
+        node.each(&mut |part| {
+            size = size.saturating_add(part.size);
+            depth = depth.max(part.depth);
+        });
+        let depth = depth + 1;
+        Self {
+            node,
+            ty,
+            size,
+            depth,
+        }
+    }
+
+    /// How many expressions are in it, itself included.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How many of them lie in each other.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     pub fn ty(&self) -> SqlType {
@@ -181,28 +216,35 @@ impl Expr {
                 otherwise: Box::new(moved(otherwise)),
             },
         };
-        Self { node, ty: self.ty }
+        Self::new(node, self.ty)
     }
 
     /// Calls `look` with this expression and all in it.
     fn visit(&self, look: &mut dyn FnMut(&Self)) {
         look(self);
-        match &self.node {
-            Node::Column(_) | Node::Literal(_) => {}
-            Node::Call { arguments, .. } => arguments.iter().for_each(|expr| expr.visit(look)),
-            Node::And(left, right) | Node::Or(left, right) => {
-                left.visit(look);
-                right.visit(look);
+        self.node.each(&mut |part| part.visit(look));
+    }
+}
+
+impl Node {
+    /// Calls `look` with each expression right in it.
+    fn each(&self, look: &mut dyn FnMut(&Expr)) {
+        match self {
+            Self::Column(_) | Self::Literal(_) => {}
+            Self::Call { arguments, .. } => arguments.iter().for_each(look),
+            Self::And(left, right) | Self::Or(left, right) => {
+                look(left);
+                look(right);
             }
-            Node::Case {
+            Self::Case {
                 branches,
                 otherwise,
             } => {
                 for (condition, value) in branches {
-                    condition.visit(look);
-                    value.visit(look);
+                    look(condition);
+                    look(value);
                 }
-                otherwise.visit(look);
+                look(otherwise);
             }
         }
     }

@@ -6,6 +6,7 @@ mod required;
 mod running;
 mod statements;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::ast::Statement;
@@ -168,6 +169,8 @@ struct Draft {
     tables: Vec<Source>,
     joinable: HashMap<String, Joinable>,
     functions: HashMap<String, UserFunction>,
+    /// Expressions that were made so far.
+    made: Cell<usize>,
     pumps: Vec<Pump>,
     error_stream: StreamId,
     result: Option<StreamId>,
@@ -182,6 +185,7 @@ impl Draft {
             tables: tables.to_vec(),
             joinable: HashMap::new(),
             functions: HashMap::new(),
+            made: Cell::new(0),
             pumps: Vec::new(),
             error_stream: StreamId(sources.len()),
             result: None,
@@ -230,7 +234,7 @@ impl Draft {
     }
 
     fn binder(&self) -> Binder<'_> {
-        Binder::new(&self.readable, &self.joinable, &self.functions)
+        Binder::new(&self.readable, &self.joinable, &self.functions, &self.made)
     }
 
     /// Reads one more statement.

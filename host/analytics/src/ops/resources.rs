@@ -7,7 +7,7 @@ use wire::{Action, ApiError, Requester, Target};
 
 use super::error;
 use crate::Analytics;
-use crate::application::{Destination, Input, Output, Processor, Reference};
+use crate::application::{Configuration, Destination, Input, Output, Processor, Reference};
 
 /// What whoever has an object read must be allowed to do.
 const READING: Action = Action {
@@ -90,6 +90,24 @@ pub fn check_output(
 /// read: an object may be put after the application was made.
 pub fn check_reference(by: &Requester, reference: &Reference) -> Result<(), ApiError> {
     permit_object(by, &bucket(&reference.bucket_arn)?, &reference.key)
+}
+
+/// Whether all that a configuration reads and puts to is there, and the request may use it.
+pub fn check_all(
+    analytics: &Analytics,
+    by: &Requester,
+    configuration: &Configuration,
+) -> Result<(), ApiError> {
+    for input in &configuration.inputs {
+        check_input(analytics, by, input)?;
+    }
+    for output in &configuration.outputs {
+        check_output(analytics, by, output)?;
+    }
+    for reference in &configuration.references {
+        check_reference(by, reference)?;
+    }
+    Ok(())
 }
 
 /// Lets a request have an object read for it, or refuses it.

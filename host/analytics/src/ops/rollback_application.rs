@@ -10,7 +10,7 @@ use super::edit::{Edit, Known};
 use super::model::V2;
 use super::rules::{NAME, VERSION_ID};
 use super::shapes::required;
-use super::{answers, error};
+use super::{answers, error, resources};
 use crate::Analytics;
 use crate::application::Phase;
 use crate::rows;
@@ -65,6 +65,8 @@ pub async fn handle(analytics: &Analytics, call: Call) -> Result<Answer, ApiErro
     let found = rows::find_version(&*analytics.ground.engine, (id, to)).await;
     let found = found.map_err(|error| error::store("read a version of an application", &error))?;
     let kept = found.ok_or_else(nothing)?;
+    // Who rolls back uses what the earlier version names.
+    resources::check_all(analytics, &call.caller, &kept.configuration)?;
     let application = edit.application();
     application.configuration = kept.configuration;
     application.lineage.rolled_back = Some((from, to));

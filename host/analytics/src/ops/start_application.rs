@@ -112,6 +112,7 @@ pub async fn handle<const MODEL: u16>(
     let start = Start {
         number: before.start.number + 1,
         positions: positions(&before, &said)?,
+        asked_at_ms: analytics.ground.clock.now().0,
     };
     check_configuration(analytics, &call, &before).await?;
     let mut after = Application::clone(&before);
@@ -230,14 +231,8 @@ async fn check_configuration(
         )));
     }
     let as_configured = |error: ApiError| error::configuration(error.message().to_owned());
-    for input in &configuration.inputs {
-        let checked = resources::check_input(analytics, &call.caller, input);
-        checked.map_err(|error| if_invalid(error, as_configured))?;
-    }
-    for output in &configuration.outputs {
-        let checked = resources::check_output(analytics, &call.caller, output);
-        checked.map_err(|error| if_invalid(error, as_configured))?;
-    }
+    let checked = resources::check_all(analytics, &call.caller, configuration);
+    checked.map_err(|error| if_invalid(error, as_configured))?;
     let checked = program::check(analytics, configuration).await;
     checked.map_err(|error| if_invalid(error, as_configured))
 }

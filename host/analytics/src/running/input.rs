@@ -70,30 +70,39 @@ impl Reader {
         self.streams.source(arn).ok_or(Unread::NoStream)
     }
 
-    /// Where an application begins that was not at work before.
+    /// Where an application begins: with the oldest records, or with the first that arrived at a
+    /// moment or later.
     ///
     /// # Errors
     /// A log cannot be asked.
-    pub fn beginning(&self, source: &Source, at: StartPosition) -> Result<Places, StoreError> {
+    pub async fn beginning(
+        &self,
+        source: &Source,
+        since: Option<Timestamp>,
+    ) -> Result<Places, StoreError> {
         let mut places = Places::default();
         let listed: Vec<ShardId> = source.shards.iter().map(|shard| shard.id).collect();
         for shard in &source.shards {
-            match at {
-                StartPosition::TrimHorizon => {
-                    // What is gone was never this application's.
-                    let is_first = !shard.parents.iter().any(|id| listed.contains(id));
-                    if is_first {
-                        let horizon = self.engine.horizon(shard.log)?;
-                        places.shards.insert(shard.id, horizon);
-                    }
+            let Some(since) = since else {
+                // What is gone was never this application's.
+                let is_first = !shard.parents.iter().any(|id| listed.contains(id));
+                if is_first {
+                    let horizon = self.engine.horizon(shard.log)?;
+                    places.shards.insert(shard.id, horizon);
                 }
-                StartPosition::Now | StartPosition::LastStoppedPoint => {
-                    if shard.is_closed {
-                        places.done.insert(shard.id);
-                    } else {
-                        places.shards.insert(shard.id, self.engine.tip(shard.log)?);
-                    }
-                }
+                continue;
+            };
+            let last = self.engine.last_arrival(shard.log)?;
+            if shard.is_closed && last.is_none_or(|last| last < since) {
+                places.done.insert(shard.id);
+            } else if !shard
+                .parents
+                .iter()
+                .any(|id| places.shards.contains_key(id))
+            {
+                // One whose parents have something to give begins after them.
+                let position = self.engine.seek_time(shard.log, since).await?;
+                places.shards.insert(shard.id, position);
             }
         }
         Ok(places)

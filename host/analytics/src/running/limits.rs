@@ -14,6 +14,14 @@ pub const READ_BYTES_MAX: usize = MIB;
 pub const READ_BYTES_MIN: usize = 64 * KIB;
 /// Bytes of records for outputs with which a step is committed though its time has not come.
 pub const PRODUCED_BYTES: usize = 4 * MIB;
+/// Bytes of records for outputs that one step may come to. A program that makes more of
+/// [`STEP_BYTES_MAX`] stands still at those records, and says so, until it is changed.
+pub const STEP_PRODUCED_BYTES_MAX: usize = 64 * MIB;
+/// Rows that go through a program at once, at most, and fewer where much comes of each: how much
+/// comes out is looked at after them.
+pub const ROWS_AT_ONCE_MAX: usize = 1_024;
+/// Bytes for outputs after which fewer rows go through at once, and below which more do.
+pub const MUCH_PRODUCED_BYTES: usize = MIB;
 /// Bytes of state and records that one transaction takes. What is more is kept in a journal first.
 pub const COMMIT_BYTES_MAX: usize = 8 * MIB;
 /// Bytes of an entry of the journal, unless one row or record alone has more.

@@ -13,6 +13,7 @@ use streams::SourceShard;
 use types::aggregate::Aggregate;
 use types::{HashKey, HashKeyRange, PartitionKey, Timestamp};
 
+use super::limits::{MUCH_PRODUCED_BYTES, ROWS_AT_ONCE_MAX, STEP_PRODUCED_BYTES_MAX};
 use super::merge::Taken;
 use super::outputs::Packed;
 use super::place::Counts;
@@ -66,6 +67,8 @@ pub struct Machine {
     /// The one whose rows wait to be taken.
     filling: usize,
     wires: Vec<(Wire, Encoder)>,
+    /// Rows that go through the queries at once.
+    rows_at_once: usize,
 }
 
 /// What makes records of rows.
@@ -116,6 +119,7 @@ impl Machine {
             decoders,
             filling: 0,
             wires,
+            rows_at_once: 1,
         })
     }
 
@@ -271,17 +275,42 @@ impl Machine {
         let (stream, decoder) = self.filling()?;
         let stream = *stream;
         let batches = decoder.finish().map_err(told)?;
-        let mut outcome = Outcome::default();
         if !faults.is_empty() {
+            let mut outcome = Outcome::default();
             let faults = std::mem::take(faults);
             self.running.on_faults(faults, &mut outcome).map_err(told)?;
+            self.give(&outcome, out)?;
         }
         for batch in &batches {
             out.counts.rows += batch.rows() as u64;
-            let taken = self.running.on_batch(stream, batch, &mut outcome);
-            taken.map_err(told)?;
+            let mut first = 0;
+            while first < batch.rows() {
+                let rows = self.rows_at_once.min(batch.rows() - first);
+                self.take_rows(stream, &batch.slice(first, rows), out)?;
+                first += rows;
+            }
         }
-        self.give(&outcome, out)
+        Ok(())
+    }
+
+    /// Takes rows, and sees from what comes of them how many to take next.
+    fn take_rows(
+        &mut self,
+        stream: StreamId,
+        rows: &Batch,
+        out: &mut Produced,
+    ) -> Result<(), String> {
+        let before = out.bytes();
+        let mut outcome = Outcome::default();
+        let taken = self.running.on_batch(stream, rows, &mut outcome);
+        taken.map_err(told)?;
+        self.give(&outcome, out)?;
+        self.rows_at_once = if out.bytes() - before > MUCH_PRODUCED_BYTES {
+            (self.rows_at_once / 2).max(1)
+        } else {
+            (self.rows_at_once * 2).min(ROWS_AT_ONCE_MAX)
+        };
+        Ok(())
     }
 
     /// Makes records of what came out.
@@ -306,6 +335,12 @@ impl Machine {
         let is_late = |(_, row): &&(String, FaultedRow)| row.fault.kind == FaultKind::LateRow;
         counts.late += outcome.faults.iter().filter(is_late).count() as u64;
         counts.dropped += outcome.dropped;
+        if out.bytes() > STEP_PRODUCED_BYTES_MAX {
+            return Err(format!(
+                "the program makes more than {STEP_PRODUCED_BYTES_MAX} bytes of records out of a \
+                 few: it has to be changed"
+            ));
+        }
         Ok(())
     }
 }

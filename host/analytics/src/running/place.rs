@@ -79,6 +79,8 @@ pub struct Place {
     pub stream: Option<StreamId>,
     /// How far it is read.
     pub places: Places,
+    /// How far the streams were read that it read before, oldest first.
+    pub former: Vec<(StreamId, Places)>,
     /// What was counted.
     pub counts: Counts,
     /// Records that each output got, by its id: the next one has this number.
@@ -96,14 +98,42 @@ struct PlaceRow {
     start: u64,
     state_start: u64,
     stream: Option<u64>,
-    shards: Vec<(u32, u64)>,
-    done: Vec<u32>,
-    time_ms: u64,
+    places: PlacesRow,
+    former: Vec<(u64, PlacesRow)>,
     counts: Counts,
     outputs: Vec<(String, u64)>,
     journal: (u32, u32),
     writes: u64,
     owner: u64,
+}
+
+#[derive(Encode, Decode)]
+struct PlacesRow {
+    shards: Vec<(u32, u64)>,
+    done: Vec<u32>,
+    time_ms: u64,
+}
+
+impl PlacesRow {
+    fn of(places: &Places) -> Self {
+        let shards = places.shards.iter();
+        Self {
+            shards: shards.map(|(id, position)| (id.0, position.0)).collect(),
+            done: places.done.iter().map(|id| id.0).collect(),
+            time_ms: places.time.0,
+        }
+    }
+
+    fn read(self) -> Places {
+        let shards = self.shards.into_iter();
+        Places {
+            shards: shards
+                .map(|(id, position)| (ShardId(id), Position(position)))
+                .collect(),
+            done: self.done.into_iter().map(ShardId).collect(),
+            time: Timestamp(self.time_ms),
+        }
+    }
 }
 
 impl Place {
@@ -119,18 +149,15 @@ impl Place {
             return Ok(None);
         };
         let read: PlaceRow = codec::decode("places of applications", &row.value)?;
-        let shards = read.shards.into_iter();
+        let former = read.former.into_iter();
         let place = Self {
             start: read.start,
             state_start: read.state_start,
             stream: read.stream.map(StreamId),
-            places: Places {
-                shards: shards
-                    .map(|(id, position)| (ShardId(id), Position(position)))
-                    .collect(),
-                done: read.done.into_iter().map(ShardId).collect(),
-                time: Timestamp(read.time_ms),
-            },
+            places: read.places.read(),
+            former: former
+                .map(|(stream, places)| (StreamId(stream), places.read()))
+                .collect(),
             counts: read.counts,
             outputs: read.outputs.into_iter().collect(),
             journal: read.journal,
@@ -145,15 +172,16 @@ impl Place {
     /// # Errors
     /// When it cannot be made.
     pub fn write(&self, id: ApplicationId, before: Expect) -> Result<TableWrite, StoreError> {
-        let shards = self.places.shards.iter();
+        let former = self.former.iter();
         let outputs = self.outputs.iter();
         let row = PlaceRow {
             start: self.start,
             state_start: self.state_start,
             stream: self.stream.map(|stream| stream.0),
-            shards: shards.map(|(id, position)| (id.0, position.0)).collect(),
-            done: self.places.done.iter().map(|id| id.0).collect(),
-            time_ms: self.places.time.0,
+            places: PlacesRow::of(&self.places),
+            former: former
+                .map(|(stream, places)| (stream.0, PlacesRow::of(places)))
+                .collect(),
             counts: self.counts,
             outputs: outputs.map(|(id, next)| (id.clone(), *next)).collect(),
             journal: self.journal,

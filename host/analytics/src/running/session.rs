@@ -15,7 +15,7 @@ use streams::Source;
 use streams::turns::AccountTurn;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use types::AccountId;
+use types::{AccountId, Timestamp};
 
 use super::commit::Committing;
 use super::ground::{Ground, StateMemory};
@@ -107,7 +107,7 @@ impl Session {
         committing.finish_journal(&wiring, &mut None).await?;
         let source = ground.reader().source(&wiring.stream)?;
         let stood = committing.place().clone();
-        let begins = begins(&ground, &application, (&stood, &source))?;
+        let begins = begins(&ground, &application, (&stood, &source)).await?;
         if begins != stood {
             committing.set_place(begins).await?;
         }
@@ -331,32 +331,52 @@ fn account(application: &Application) -> AccountId {
     application.arn.owner.account
 }
 
+/// Streams that an application read before the one of now, whose places it knows, at most. One that
+/// it comes back to after as many others is read from its beginning again.
+const FORMER_STREAMS_MAX: usize = 8;
+
 /// Where an application goes on, or begins.
-fn begins(
+async fn begins(
     ground: &Ground,
     application: &Application,
     (stood, source): (&Place, &Source),
 ) -> Result<Place, Trouble> {
     let mut place = stood.clone();
-    let is_new_start = stood.start != application.start.number || stood.stream.is_none();
+    let start = &application.start;
+    let is_new_start = stood.start != start.number || stood.stream.is_none();
     if is_new_start {
-        let at = application.start.positions.first();
+        let at = start.positions.first();
         let at = at.map_or(StartPosition::Now, |(_, at)| *at);
-        place.start = application.start.number;
+        place.start = start.number;
         if at != StartPosition::LastStoppedPoint || stood.stream.is_none() {
-            place.state_start = application.start.number;
+            // One that never got to read has not stopped anywhere: nothing may be left out.
+            let since = match at {
+                StartPosition::Now => Some(Timestamp(start.asked_at_ms)),
+                StartPosition::TrimHorizon | StartPosition::LastStoppedPoint => None,
+            };
+            place.state_start = start.number;
             place.stream = Some(source.id);
-            place.places = ground.reader().beginning(source, at)?;
+            place.places = ground.reader().beginning(source, since).await?;
+            place.former.clear();
         }
     }
     if place.stream != Some(source.id) {
-        // Another stream of the same name: all of its records are new, and time goes on.
+        // Another stream, also under the same name: its records are new unless it was read before.
+        // Time goes on.
         let time = place.places.time;
-        let beginning = ground
-            .reader()
-            .beginning(source, StartPosition::TrimHorizon)?;
-        place.stream = Some(source.id);
-        place.places = super::merge::Places { time, ..beginning };
+        let left = std::mem::take(&mut place.places);
+        if let Some(stream) = place.stream.replace(source.id) {
+            place.former.push((stream, left));
+        }
+        let known = place.former.iter().position(|(id, _)| *id == source.id);
+        let from = match known {
+            Some(known) => place.former.remove(known).1,
+            None => ground.reader().beginning(source, None).await?,
+        };
+        if place.former.len() > FORMER_STREAMS_MAX {
+            place.former.remove(0);
+        }
+        place.places = super::merge::Places { time, ..from };
     }
     Ok(place)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use analytics::application::{Application, ApplicationId, StartPosition};
 use analytics::{AtWork, WorkLimits};
 use serde_json::Value;
+use types::Clock;
 
 use crate::world::{Ground, SOURCE, World, application, input, sum};
 
@@ -117,10 +118,15 @@ async fn a_start_begins_anew_at_the_oldest_record_or_with_what_comes() {
     let world = world().await;
     let all = input(30);
     world.put(&all[..10]).await;
-    world.applications.start(passing(1, StartPosition::Now));
+    world.ground.clock.advance(Duration::from_secs(1));
+    let mut now = Application::clone(&passing(1, StartPosition::Now));
+    now.start.asked_at_ms = world.ground.clock.now().0;
+    // What is put after it was asked for is new, though the work has not begun.
+    world.put(&all[10..15]).await;
+    world.applications.start(Arc::new(now));
     let running = |status: &analytics::Status| status.caught_up_at.is_some();
     world.until_status("to begin", running).await;
-    world.put(&all[10..20]).await;
+    world.put(&all[15..20]).await;
     let rows = world.until_rows(PASSED, |rows| rows.len() >= 10).await;
     assert_eq!(numbers(&rows), (10..20).collect::<Vec<_>>());
     stop(&world).await;
@@ -131,6 +137,33 @@ async fn a_start_begins_anew_at_the_oldest_record_or_with_what_comes() {
     let mut expected: Vec<u64> = (0..20).chain(10..20).collect();
     expected.sort_unstable();
     assert_eq!(numbers(&rows), expected);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_comes_back_to_a_stream_goes_on_where_it_left_it() {
+    let world = world().await;
+    world.make_stream("elsewhere", 1).await;
+    let all = input(20);
+    world.put(&all[..10]).await;
+    let first = passing(1, StartPosition::TrimHorizon);
+    world.applications.start(Arc::clone(&first));
+    until_taken(&world, 10).await;
+    let mut away = Application::clone(&first);
+    away.version = 2;
+    let input = &mut away.configuration.inputs[0];
+    input.stream_arn = input.stream_arn.replace(SOURCE, "elsewhere");
+    world.applications.update(Arc::new(away));
+    let running = |status: &analytics::Status| status.at_work == AtWork::Running;
+    world.until_status("to change", running).await;
+    world.put(&all[10..]).await;
+    let mut back = Application::clone(&first);
+    back.version = 3;
+    world.applications.update(Arc::new(back));
+    world.until_records(PASSED, 20).await;
+    stop(&world).await;
+    let rows = world.rows(PASSED).await;
+    assert_eq!(numbers(&rows), (0..20).collect::<Vec<_>>());
     world.close().await;
 }
 

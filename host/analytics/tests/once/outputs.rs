@@ -105,6 +105,32 @@ fn swelling() -> Arc<Application> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_makes_far_more_than_it_takes_stands_still_and_says_so() {
+    let text = "x".repeat(60_000);
+    let code = format!(
+        r#"CREATE OR REPLACE STREAM "PASSED" (N INTEGER, W VARCHAR(65535));
+        CREATE OR REPLACE PUMP "PASSING" AS INSERT INTO "PASSED"
+        SELECT STREAM "n", '{text}' FROM "SOURCE_SQL_STREAM_001";"#
+    );
+    let world = World::open(Ground::new()).await;
+    world.make_stream(SOURCE, 1).await;
+    world.make_stream(PASSED, 1).await;
+    for records in input(2_000).chunks(500) {
+        world.put(records).await;
+    }
+    let outputs = [("PASSED", PASSED)];
+    let swelling = application(&code, &outputs, StartPosition::TrimHorizon);
+    world.applications.start(Arc::new(swelling));
+    let status = world
+        .until_status("to stand still", |status| status.detail.is_some())
+        .await;
+    let detail = status.detail.unwrap();
+    assert!(detail.contains("makes more than"), "{detail}");
+    assert!(world.records(PASSED).await.is_empty());
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_is_larger_than_a_transaction_is_done_once_over_crashes() {
     const RECORDS: usize = 12_000;
     let ground = Ground::new();

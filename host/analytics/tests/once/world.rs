@@ -184,6 +184,7 @@ pub fn application(code: &str, outputs: &[(&str, &str)], at: StartPosition) -> A
         start: Start {
             number: 1,
             positions: vec![("1.1".to_owned(), at)],
+            asked_at_ms: NOON.0,
         },
         next_operation: 1,
         row_version: Version(1),

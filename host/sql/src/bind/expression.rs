@@ -37,8 +37,8 @@ impl Binder<'_> {
             return Ok(whole);
         }
         let at = expression.at;
-        self.by_kind(&expression.kind, meaning)
-            .map_err(|invalid| invalid.or_at(at))
+        let bound = self.by_kind(&expression.kind, meaning);
+        self.counted(bound.map_err(|invalid| invalid.or_at(at))?, at)
     }
 
     fn by_kind(&self, kind: &ExpressionKind, meaning: &mut dyn Meaning) -> Result<Expr, Invalid> {
@@ -163,6 +163,11 @@ impl Binder<'_> {
     ) -> Result<Expr, Invalid> {
         let operand = operand.map(|operand| self.expression(operand, meaning));
         let operand = operand.transpose()?;
+        if let Some(operand) = &operand {
+            // It is compared in each branch.
+            let all = operand.size().saturating_mul(branches.len());
+            self.room_for(all)?;
+        }
         let mut bound = Vec::with_capacity(branches.len());
         for (condition, value) in branches {
             let condition = self.expression(condition, meaning)?;

@@ -7,13 +7,13 @@ use super::scope::{Scope, Visible};
 use super::{Binder, window};
 use crate::ast::{
     BinaryOperator, Expression, ExpressionKind, Frame, FrameBound, FrameUnit, JoinCondition,
-    JoinKind, Name, Relation, WindowReference, WindowSpecification,
+    JoinKind, Name, Relation, TrimSide, WindowReference, WindowSpecification,
 };
 use crate::expr::Expr;
 use crate::fault::{Invalid, Place};
 use crate::functions;
 use crate::plan::{Join, JoinInput, JoinSide, JoinWindow, Plan, Step};
-use crate::ty::{Column, RowType};
+use crate::ty::{Column, Family, RowType, SqlType};
 
 /// What is said of `s OVER (…)` outside of a join.
 pub const WINDOW_WITHOUT_JOIN: &str = "OVER after a stream belongs to a join";
@@ -209,8 +209,16 @@ fn sides_of(a: Expr, b: Expr, width: usize) -> Result<Sides, Invalid> {
             right.ty()
         )));
     };
+    let is_char = |expr: &Expr| matches!(expr.ty(), SqlType::Char { .. });
+    let padded = is_char(&left) != is_char(&right) && ty.family() == Family::Text;
     let left = functions::cast(left.with_columns_at(&|column| column - 1), ty)?;
     let right = functions::cast(right.with_columns_at(&|column| column - 1 - width), ty)?;
+    if !padded {
+        return Ok(Sides::Equal(left, right));
+    }
+    // What is padded on one side only is compared without the spaces at its end.
+    let left = functions::trim(TrimSide::Trailing, None, left)?;
+    let right = functions::trim(TrimSide::Trailing, None, right)?;
     Ok(Sides::Equal(left, right))
 }
 

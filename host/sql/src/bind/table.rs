@@ -79,11 +79,7 @@ impl Binder<'_> {
                 )));
             }
         };
-        if let Window::Hop { size, slide, .. } = &window
-            && size % slide != 0
-        {
-            return Err(Invalid::new("the size of HOP is a multiple of its slide"));
-        }
+        check_windows(&window)?;
         related.window = Some(Windowed { window });
         Ok(related)
     }
@@ -132,6 +128,26 @@ fn hop(time: Expr, clock: Clock, size: Millis, slide: Millis, offset: Millis) ->
         clock,
         bounds: true,
     }
+}
+
+/// Windows that one row is in, at most: each of them is a row that comes out.
+const WINDOWS_OF_ROW_MAX: Millis = 10_000;
+
+fn check_windows(window: &Window) -> Result<(), Invalid> {
+    let (size, part) = match window {
+        Window::Hop { size, slide, .. } => (*size, *slide),
+        Window::Cumulate { size, step, .. } => (*size, *step),
+        _ => return Ok(()),
+    };
+    if size % part != 0 {
+        return Err(Invalid::new("the size of HOP is a multiple of its slide"));
+    }
+    if size / part > WINDOWS_OF_ROW_MAX {
+        return Err(Invalid::new(format!(
+            "a row may be in {WINDOWS_OF_ROW_MAX} windows: the size is too large for the slide"
+        )));
+    }
+    Ok(())
 }
 
 /// The time that windows go by, and what tells that they are over.

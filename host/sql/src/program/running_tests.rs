@@ -256,6 +256,30 @@ fn a_column_that_is_not_null_takes_no_null() {
 }
 
 #[test]
+fn texts_that_are_padded_match_those_that_are_not() {
+    let mut trial = Trial::new(
+        "CREATE STREAM padded (c CHAR(6), v INTEGER);
+         CREATE PUMP p1 AS INSERT INTO padded SELECT STREAM k, v FROM source_sql_stream_001;
+         CREATE STREAM met (k VARCHAR(8), v INTEGER);
+         CREATE PUMP p2 AS INSERT INTO met SELECT STREAM s.k, p.v FROM source_sql_stream_001 AS s
+           JOIN padded OVER (RANGE INTERVAL '1' MINUTE PRECEDING) AS p ON p.c = s.k;",
+    );
+    trial.put(1_000, &row("ab", "1"));
+    trial.put(2_000, &row("ab", "2"));
+    trial.put(3_000, &row("b", "3"));
+    trial.time(10_000);
+    assert_eq!(
+        trial.rows_of("MET"),
+        [
+            r#"{"K":"ab","V":1}"#,
+            r#"{"K":"ab","V":1}"#,
+            r#"{"K":"ab","V":2}"#,
+            r#"{"K":"b","V":3}"#
+        ]
+    );
+}
+
+#[test]
 fn rows_of_a_stream_never_go_back_in_time() {
     // What is sorted by its own time is older than what is not.
     let mut trial = Trial::new(

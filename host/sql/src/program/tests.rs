@@ -171,3 +171,45 @@ fn each_kind_of_query_is_taken() {
         }
     }
 }
+
+/// A value in so many calls that lie in each other.
+fn nested(levels: usize, call: impl Fn(&str) -> String) -> String {
+    (0..levels).fold("change".to_owned(), |inner, _| call(&inner))
+}
+
+#[test]
+fn a_short_program_that_would_come_to_a_huge_one_is_refused() {
+    let too_large = "the expression is too large";
+    let values = [
+        nested(60, |inner| format!("NULLIF({inner}, 5)")),
+        nested(60, |inner| format!("COALESCE({inner}, 5)")),
+        nested(60, |inner| {
+            format!("CASE {inner} WHEN 1 THEN 1 WHEN 2 THEN 2 END")
+        }),
+    ];
+    for value in values {
+        let message = refused(&format!("SELECT STREAM {value} FROM source_sql_stream_001"));
+        assert!(message.contains(too_large), "{message}");
+    }
+    let mut code = "CREATE FUNCTION f0(x REAL) RETURNS REAL RETURN x + 1;".to_owned();
+    for level in 1..12 {
+        let call = format!("f{}(x)", level - 1);
+        let calls = [call.as_str(); 8].join(" + ");
+        code += &format!("CREATE FUNCTION f{level}(x REAL) RETURNS REAL RETURN {calls};");
+    }
+    code += "SELECT STREAM f11(change) FROM source_sql_stream_001;";
+    assert!(refused(&code).contains(too_large));
+}
+
+#[test]
+fn a_row_is_not_in_more_windows_than_a_number() {
+    let query = |size: &str| {
+        format!(
+            "SELECT STREAM COUNT(*) FROM TABLE(HOP(TABLE source_sql_stream_001,
+             DESCRIPTOR(ROWTIME), INTERVAL '1' SECOND, INTERVAL '{size}' SECOND))
+             GROUP BY window_start, window_end"
+        )
+    };
+    assert!(compile(&query("10000")).is_ok());
+    assert!(refused(&query("10001")).contains("a row may be in 10000 windows"));
+}
