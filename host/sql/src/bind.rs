@@ -33,13 +33,13 @@ const DEPTH_MAX: usize = 32;
 
 /// Expressions in one, after functions were put where they are called. Several forms use an operand
 /// more than once, so that some hundred characters could come to more than there is memory for.
-const EXPRESSION_NODES_MAX: usize = 20_000;
+const EXPRESSION_NODES_MAX: usize = 50_000;
 
 /// Expressions that lie in each other after that.
 const EXPRESSION_DEPTH_MAX: usize = 500;
 
 /// Expressions that are made for one program, those that are not kept included.
-const PROGRAM_NODES_MAX: usize = 3_000_000;
+const PROGRAM_NODES_MAX: usize = 1_000_000;
 
 /// A stream that queries may read.
 #[derive(Clone, Debug)]
