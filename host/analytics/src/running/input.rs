@@ -11,7 +11,6 @@ use types::{Clock, ShardId, StreamArn, Timestamp};
 
 use super::limits::{READ_BYTES_MAX, READ_BYTES_MIN, STEP_BYTES_MAX};
 use super::merge::{Merge, Places, Taken, Wanted};
-use crate::application::StartPosition;
 
 /// What is read of a stream at one moment.
 #[derive(Debug, Default)]
